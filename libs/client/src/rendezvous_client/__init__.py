@@ -1,0 +1,1 @@
+"""Ask, send and control from Python."""

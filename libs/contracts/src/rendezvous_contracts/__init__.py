@@ -1,0 +1,1 @@
+"""Messages of the rendezvous topics, their conversions and the policy language."""

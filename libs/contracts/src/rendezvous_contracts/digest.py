@@ -1,0 +1,17 @@
+"""The digest of a question: what tells a repeated request from another one that uses its id."""
+
+from hashlib import blake2b
+
+from scoring.v1.request_pb2 import Request
+
+
+def request_digest(request: Request) -> int:
+    """Return 64 bits over all that *request* asks: everything but its id and its stamps."""
+    body = Request(
+        route=request.route,
+        fields=request.fields,
+        key=request.key,
+        model=request.model,
+    )
+    encoded = body.SerializeToString(deterministic=True)
+    return int.from_bytes(blake2b(encoded, digest_size=8).digest(), "big")

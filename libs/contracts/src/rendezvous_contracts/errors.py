@@ -1,0 +1,13 @@
+"""The errors of this package."""
+
+
+class ContractError(Exception):
+    """A message or a text does not keep to the contracts; str() says what is wrong, where, and what to do."""
+
+
+class BadValueError(ContractError):
+    """A value has no place in a message: its type is not one that travels, or it is not finite."""
+
+
+class BadNameError(ContractError):
+    """A route, a model or a request id is not named as names have to be."""

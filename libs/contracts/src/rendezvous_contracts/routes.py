@@ -1,0 +1,24 @@
+"""What a route says, where more than one service has to read it in the same way."""
+
+from scoring.v1.control_pb2 import Route
+
+
+def ranked_models(route: Route) -> tuple[str, ...]:
+    """
+    Return the models (name@version) of *route*, best first, without its canary unless a list names it.
+
+    That is `models` where it is given, completed by the schedule's own names in their order.
+    """
+    named = [tier.model for tier in route.schedule if tier.WhichOneof("use") == "model"]
+    return tuple(dict.fromkeys([*route.models, *named]))
+
+
+def scoring_models(route: Route) -> tuple[str, ...]:
+    """Return every model that scores the inputs of *route*: the ranked ones and the canary, each once."""
+    canary = [route.canary] if route.canary else []
+    return tuple(dict.fromkeys([*ranked_models(route), *canary]))
+
+
+def late_window_us(route: Route) -> int:
+    """Return how long a mailbox of *route* stays open after its deadline, in microseconds."""
+    return route.late_us or route.sla_us

@@ -1,0 +1,1 @@
+"""Generated from proto/scoring/v1; do not edit."""

@@ -1,0 +1,1 @@
+"""The control fold: models, routes and revisions, pure."""

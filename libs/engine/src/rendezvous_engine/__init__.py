@@ -1,0 +1,1 @@
+"""The rendezvous engine: one answer for each request before its deadline, pure."""

@@ -1,0 +1,1 @@
+"""A real Kafka broker and supervised service processes on one machine."""

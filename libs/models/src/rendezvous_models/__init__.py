@@ -1,0 +1,1 @@
+"""The model contract, its runtimes, artifacts and micro-batched scoring."""

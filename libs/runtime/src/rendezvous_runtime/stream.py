@@ -1,0 +1,93 @@
+"""
+What a service's logic sees of the per-request topics: records in, sends out, time as a number.
+
+A Handler is pure: no I/O, no clock, no lock, no await. The data plane (on Kafka) and the in-memory log of
+rendezvous_runtime.testing (under virtual time) drive the same object in the same way:
+
+1. on_assign for the partitions that it got, before any of their records;
+2. on_records with what has been read, in the order of each topic's partition;
+3. on_time after every batch and whenever next_time has come;
+4. the sends of 2 and 3 are produced, in order; once they are acknowledged, the offsets that checkpoint
+   named at that moment are stored;
+5. on_revoke for the partitions that it loses; their state is dropped.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from rendezvous_runtime.clock import Now
+
+Headers = list[tuple[str, bytes]]
+
+
+class Record(Protocol):
+    """One record of a topic, as confluent_kafka.Message gives it: methods, so that nothing is copied."""
+
+    def topic(self) -> str: ...  # noqa: D102
+    def partition(self) -> int: ...  # noqa: D102
+    def offset(self) -> int: ...  # noqa: D102
+    def key(self) -> bytes | None: ...  # noqa: D102
+    def value(self) -> bytes | None: ...  # noqa: D102
+    def headers(self) -> Headers | None: ...  # noqa: D102
+    def timestamp(self) -> tuple[int, int]:
+        """Return the kind of stamp, and milliseconds since the epoch."""
+        ...
+
+
+class Send(NamedTuple):
+    """One record to produce."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+    headers: Headers | None = None
+
+
+class TopicPartition(NamedTuple):
+    """One partition of one topic."""
+
+    topic: str
+    partition: int
+
+
+class Handler(Protocol):
+    """The logic of one service on its per-request topics."""
+
+    @property
+    def topics(self) -> Sequence[str]:
+        """The topics that it reads, co-partitioned."""
+        ...
+
+    def on_assign(self, partitions: Collection[int], now: Now) -> None:
+        """Take over *partitions* (their numbers, the same in each of the topics)."""
+        ...
+
+    def on_records(self, records: Sequence[Record], now: Now) -> Sequence[Send]:
+        """
+        Handle what has been read and return what to send.
+
+        Each record is handled by itself: one that cannot be becomes a dead letter (dead_letters.dead_letter)
+        and the others go on. Raising is a defect and ends the process.
+        """
+        ...
+
+    def on_time(self, now: Now) -> Sequence[Send]:
+        """Do what is due by *now* and return what to send."""
+        ...
+
+    def next_time(self) -> int | None:
+        """Return when on_time is wanted next, in monotonic microseconds; None if only records can wake it."""
+        ...
+
+    def checkpoint(self) -> Mapping[TopicPartition, int]:
+        """
+        Return the first offset still needed, of each partition for which it is not the next to be read.
+
+        Asked after every batch. A handler that keeps nothing between batches returns {}.
+        """
+        ...
+
+    def on_revoke(self, partitions: Collection[int], now: Now) -> None:
+        """Let go of *partitions*: another process goes on from the offsets stored."""
+        ...

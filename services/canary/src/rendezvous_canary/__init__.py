@@ -1,0 +1,1 @@
+"""An old, trusted model that scores everything, and the comparison with it."""

@@ -1,0 +1,1 @@
+"""Looks like a model and archives what really came in."""

@@ -1,0 +1,1 @@
+"""The head of the stream: features, stamped with one revision."""

@@ -1,0 +1,1 @@
+"""HTTP in, the log inside, an answer in time."""

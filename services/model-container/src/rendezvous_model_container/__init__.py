@@ -1,0 +1,1 @@
+"""One process that scores with the models it is given."""
