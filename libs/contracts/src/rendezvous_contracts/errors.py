@@ -11,3 +11,7 @@ class BadValueError(ContractError):
 
 class BadNameError(ContractError):
     """A route, a model or a request id is not named as names have to be."""
+
+
+class BadDurationError(ContractError):
+    """A text is not a duration."""

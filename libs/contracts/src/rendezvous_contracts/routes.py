@@ -1,6 +1,8 @@
 """What a route says, where more than one service has to read it in the same way."""
 
-from scoring.v1.control_pb2 import Route
+from scoring.v1.control_pb2 import Route, Tier
+
+from rendezvous_contracts.durations import format_duration
 
 
 def ranked_models(route: Route) -> tuple[str, ...]:
@@ -22,3 +24,9 @@ def scoring_models(route: Route) -> tuple[str, ...]:
 def late_window_us(route: Route) -> int:
     """Return how long a mailbox of *route* stays open after its deadline, in microseconds."""
     return route.late_us or route.sla_us
+
+
+def describe_tier(tier: Tier) -> str:
+    """Return the rule of *tier* as answers show it: "use wine-forest@3", "after 35ms use any"."""
+    used = f"use {tier.model or 'any'}"
+    return f"after {format_duration(tier.after_us)} {used}" if tier.after_us else used
