@@ -7,18 +7,19 @@ from rendezvous_contracts.durations import format_duration
 
 def ranked_models(route: Route) -> tuple[str, ...]:
     """
-    Return the models (name@version) of *route*, best first, without its canary unless a list names it.
+    Return the models (name@version) that can answer on *route*, best first.
 
-    That is `models` where it is given, completed by the schedule's own names in their order.
+    That is its `models`, completed by the names of its schedule in their order; not its shadows, and not its
+    canary unless a tier or the list names it.
     """
     named = [tier.model for tier in route.schedule if tier.WhichOneof("use") == "model"]
     return tuple(dict.fromkeys([*route.models, *named]))
 
 
 def scoring_models(route: Route) -> tuple[str, ...]:
-    """Return every model that scores the inputs of *route*: the ranked ones and the canary, each once."""
+    """Return every model that scores the inputs of *route*: ranked, shadows and canary, each once."""
     canary = [route.canary] if route.canary else []
-    return tuple(dict.fromkeys([*ranked_models(route), *canary]))
+    return tuple(dict.fromkeys([*ranked_models(route), *route.shadows, *canary]))
 
 
 def late_window_us(route: Route) -> int:

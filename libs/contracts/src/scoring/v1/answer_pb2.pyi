@@ -96,6 +96,7 @@ class Answer(_message.Message):
     ANSWERED_AT_US_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     ARRIVALS_FIELD_NUMBER: _builtins.int
+    REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -114,6 +115,8 @@ class Answer(_message.Message):
     answered_at_us: _builtins.int
     digest: _builtins.int
     """The digest of the question's body."""
+    request_offset: _builtins.int
+    """Where the question stands in its partition of `requests`."""
     @_builtins.property
     def outputs(self) -> _value_pb2.Fields: ...
     @_builtins.property
@@ -138,10 +141,11 @@ class Answer(_message.Message):
         answered_at_us: _builtins.int = ...,
         digest: _builtins.int = ...,
         arrivals: _abc.Iterable[Global___Arrival] | None = ...,
+        request_offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["outputs", b"outputs"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_at_us", b"answered_at_us", "arrivals", b"arrivals", "deadline_us", b"deadline_us", "digest", b"digest", "extractor", b"extractor", "id", b"id", "model", b"model", "outputs", b"outputs", "reason", b"reason", "revision", b"revision", "route", b"route", "rule", b"rule", "sent_at_us", b"sent_at_us", "source", b"source", "tier", b"tier"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answered_at_us", b"answered_at_us", "arrivals", b"arrivals", "deadline_us", b"deadline_us", "digest", b"digest", "extractor", b"extractor", "id", b"id", "model", b"model", "outputs", b"outputs", "reason", b"reason", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "rule", b"rule", "sent_at_us", b"sent_at_us", "source", b"source", "tier", b"tier"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -155,17 +159,20 @@ class AnswerHead(_message.Message):
 
     ID_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     digest: _builtins.int
+    request_offset: _builtins.int
     def __init__(
         self,
         *,
         id: _builtins.str = ...,
         digest: _builtins.int = ...,
+        request_offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "id", b"id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "id", b"id", "request_offset", b"request_offset"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -355,6 +355,7 @@ class Route(_message.Message):
     DEFAULT_FIELD_NUMBER: _builtins.int
     CANARY_FIELD_NUMBER: _builtins.int
     MODELS_FIELD_NUMBER: _builtins.int
+    SHADOWS_FIELD_NUMBER: _builtins.int
     EXTRACTOR_FIELD_NUMBER: _builtins.int
     LATE_US_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
@@ -375,7 +376,11 @@ class Route(_message.Message):
 
     @_builtins.property
     def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """All models that score, best first; those that no tier names are shadows. Empty: those of the schedule."""
+        """What `any` chooses from, best first, completed by the models that tiers name."""
+
+    @_builtins.property
+    def shadows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Models that score and are never chosen."""
 
     @_builtins.property
     def extractor(self) -> Global___Extractor: ...
@@ -392,6 +397,7 @@ class Route(_message.Message):
         default: _value_pb2.Fields | None = ...,
         canary: _builtins.str = ...,
         models: _abc.Iterable[_builtins.str] | None = ...,
+        shadows: _abc.Iterable[_builtins.str] | None = ...,
         extractor: Global___Extractor | None = ...,
         late_us: _builtins.int = ...,
         inputs: _abc.Iterable[Global___Field] | None = ...,
@@ -399,7 +405,7 @@ class Route(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "extractor", b"extractor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "default", b"default", "description", b"description", "extractor", b"extractor", "inputs", b"inputs", "late_us", b"late_us", "models", b"models", "name", b"name", "schedule", b"schedule", "sla_us", b"sla_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "default", b"default", "description", b"description", "extractor", b"extractor", "inputs", b"inputs", "late_us", b"late_us", "models", b"models", "name", b"name", "schedule", b"schedule", "shadows", b"shadows", "sla_us", b"sla_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

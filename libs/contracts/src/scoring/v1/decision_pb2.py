@@ -26,7 +26,7 @@ from scoring.v1 import answer_pb2 as scoring_dot_v1_dot_answer__pb2
 from scoring.v1 import score_pb2 as scoring_dot_v1_dot_score__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19scoring/v1/decision.proto\x12\nscoring.v1\x1a\x17scoring/v1/answer.proto\x1a\x16scoring/v1/score.proto\"\x9f\x01\n\x08\x44\x65\x63ision\x12\"\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x12.scoring.v1.Answer\x12!\n\x06scores\x18\x02 \x03(\x0b\x32\x11.scoring.v1.Score\x12%\n\x08\x61rrivals\x18\x03 \x03(\x0b\x32\x13.scoring.v1.Arrival\x12\x0f\n\x07missing\x18\x04 \x03(\t\x12\x14\n\x0c\x63losed_at_us\x18\x05 \x01(\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19scoring/v1/decision.proto\x12\nscoring.v1\x1a\x17scoring/v1/answer.proto\x1a\x16scoring/v1/score.proto\"\x9f\x01\n\x08\x44\x65\x63ision\x12\"\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x12.scoring.v1.Answer\x12!\n\x06scores\x18\x02 \x03(\x0b\x32\x11.scoring.v1.Score\x12%\n\x08\x61rrivals\x18\x0f \x03(\x0b\x32\x13.scoring.v1.Arrival\x12\x0f\n\x07missing\x18\x04 \x03(\t\x12\x14\n\x0c\x63losed_at_us\x18\x05 \x01(\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)

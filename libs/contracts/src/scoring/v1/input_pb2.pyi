@@ -33,6 +33,7 @@ class Input(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     EXTRACTOR_FIELD_NUMBER: _builtins.int
+    REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -50,6 +51,8 @@ class Input(_message.Message):
     model: _builtins.str
     key: _builtins.str
     extractor: _builtins.str
+    request_offset: _builtins.int
+    """Where the question stands in its partition of `requests`: tells a repeat by the asker from a record read again."""
     @_builtins.property
     def features(self) -> _value_pb2.Fields: ...
     @_builtins.property
@@ -68,12 +71,13 @@ class Input(_message.Message):
         model: _builtins.str = ...,
         key: _builtins.str = ...,
         extractor: _builtins.str = ...,
+        request_offset: _builtins.int = ...,
         features: _value_pb2.Fields | None = ...,
         request: _request_pb2.Request | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "request", b"request", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -95,6 +99,7 @@ class InputHead(_message.Message):
     MODEL_FIELD_NUMBER: _builtins.int
     KEY_FIELD_NUMBER: _builtins.int
     EXTRACTOR_FIELD_NUMBER: _builtins.int
+    REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -105,6 +110,7 @@ class InputHead(_message.Message):
     model: _builtins.str
     key: _builtins.str
     extractor: _builtins.str
+    request_offset: _builtins.int
     def __init__(
         self,
         *,
@@ -118,10 +124,11 @@ class InputHead(_message.Message):
         model: _builtins.str = ...,
         key: _builtins.str = ...,
         extractor: _builtins.str = ...,
+        request_offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extractor", b"extractor", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extractor", b"extractor", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
