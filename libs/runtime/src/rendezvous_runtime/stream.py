@@ -13,7 +13,7 @@ rendezvous_runtime.testing (under virtual time) drive the same object in the sam
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from rendezvous_runtime.clock import Now
 
@@ -90,4 +90,18 @@ class Handler(Protocol):
 
     def on_revoke(self, partitions: Collection[int], now: Now) -> None:
         """Let go of *partitions*: another process goes on from the offsets stored."""
+        ...
+
+
+@runtime_checkable
+class SupportsBackPressure(Protocol):
+    """A handler that may be full for a while, because what it feeds is slower than the log."""
+
+    def full(self) -> bool:
+        """
+        Return whether it can take no more records for now.
+
+        Asked before every read. While it is full the plane pauses its partitions, so that it stays in the
+        group, and goes on calling on_time when next_time has come.
+        """
         ...
