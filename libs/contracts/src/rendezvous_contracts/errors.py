@@ -15,3 +15,11 @@ class BadNameError(ContractError):
 
 class BadDurationError(ContractError):
     """A text is not a duration."""
+
+
+class BadExpressionError(ContractError):
+    """An arithmetic expression cannot be read; str() says at which character and why."""
+
+
+class BadExtractorError(ContractError):
+    """A route's extractor cannot work on any request; str() names the step and what is wrong with it."""
