@@ -1,0 +1,189 @@
+"""One service process, as the system in memory drives it: a handler, its positions, what is in flight."""
+
+from collections import deque
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Protocol
+
+from rendezvous_runtime.clock import Now
+from rendezvous_runtime.stream import Handler, Record, Send, TopicPartition
+from rendezvous_runtime.testing.log import MemoryLog, MemoryRecord
+
+Offsets = Mapping[TopicPartition, int]
+# How long a record keeps its process busy, in microseconds; None: for ever, the process hangs.
+Delay = Callable[[Record], int | None]
+
+
+def no_delay(_: Record) -> int | None:
+    """Take no time."""
+    return 0
+
+
+class Broker(Protocol):
+    """What a member needs of the system."""
+
+    log: MemoryLog
+
+    def send(self, sends: Sequence[Send]) -> None:
+        """Append *sends* to the log."""
+        ...
+
+    def store(self, group: str, offsets: Offsets) -> None:
+        """Store *offsets* for *group*."""
+        ...
+
+    def stored(self, group: str, where: TopicPartition) -> int:
+        """Return where *group* goes on reading *where*."""
+        ...
+
+
+@dataclass
+class _Batch:
+    """What the last call returned, until the time that it took is over."""
+
+    done_at: int | None
+    sends: Sequence[Send]
+    offsets: Offsets
+
+
+@dataclass
+class Member:
+    """
+    One process of a consumer group.
+
+    It sees a record *latency_us* after it was written, is busy with it for *delay_us*, and its offsets are
+    stored *commit_us* after its sends are acknowledged; a kill in between loses them.
+    """
+
+    broker: Broker
+    handler: Handler
+    name: str
+    group: str
+    latency_us: int
+    delay_us: Delay
+    commit_us: int
+    alive: bool = True
+    draining: bool = False
+    partitions: set[int] = field(default_factory=set)
+    _positions: dict[TopicPartition, int] = field(default_factory=dict)
+    _batch: _Batch | None = None
+    _commits: deque[tuple[int, Offsets]] = field(default_factory=deque)
+
+    def wake(self) -> int | None:
+        """Return when there is something to do, in monotonic microseconds; None: once a record comes."""
+        if not self.alive:
+            return None
+        if self._batch is not None:
+            return self._batch.done_at
+        times = [record.at.mono + self.latency_us for record in self._heads()]
+        due = self.handler.next_time()
+        return min([*times, due] if due is not None else times, default=None)
+
+    def step(self, now: Now, random: Random | None) -> bool:
+        """Finish the batch in flight, or read and handle the next; return whether that did anything."""
+        if self._batch is not None:
+            self._finish(now)
+            return True
+        records = self._read(now, random)
+        sends = [*(self.handler.on_records(records, now) if records else ()), *self.handler.on_time(now)]
+        delays = [self.delay_us(record) for record in records]
+        offsets = self._positions | dict(self.handler.checkpoint())
+        done_at = None if None in delays else now.mono + sum(delay or 0 for delay in delays)
+        self._batch = _Batch(done_at, sends, offsets)
+        if done_at == now.mono:
+            self._finish(now)
+        return bool(records or sends)
+
+    def assign(self, partitions: Collection[int], now: Now) -> None:
+        """Take over *partitions* at the offsets that the group stored."""
+        self.partitions |= set(partitions)
+        for topic in self.handler.topics:
+            for partition in sorted(partitions):
+                where = TopicPartition(topic, partition)
+                self._positions[where] = self.broker.stored(self.group, where)
+        self.handler.on_assign(sorted(partitions), now)
+
+    def revoke(self, partitions: Collection[int], now: Now) -> None:
+        """Finish what is in flight, store its offsets and let go of *partitions*."""
+        if self._batch is not None:
+            self._finish(now)
+        self.settle(None)
+        self.handler.on_revoke(sorted(partitions), now)
+        self._forget(partitions)
+
+    def kill(self, now: Now, random: Random | None) -> None:
+        """End at once; of the sends in flight, each partition's log got all up to some point, or none."""
+        self.settle(now.mono)
+        if self._batch is not None and random is not None:
+            self.broker.send(_cut(self._batch.sends, random))
+        self._batch = None
+        self._commits.clear()
+        self._forget(self.partitions)
+        self.alive = False
+
+    def settle(self, until: int | None) -> None:
+        """Store the offsets that are due by *until*, in monotonic microseconds; None: all."""
+        while self._commits and (until is None or self._commits[0][0] <= until):
+            self.broker.store(self.group, self._commits.popleft()[1])
+
+    def _finish(self, now: Now) -> None:
+        if self._batch is None:
+            return
+        self.broker.send(self._batch.sends)
+        self._commits.append((now.mono + self.commit_us, self._batch.offsets))
+        self._batch = None
+        self.settle(now.mono)
+
+    def _heads(self) -> list[MemoryRecord]:
+        """Return the next record of each partition that has one."""
+        skipped = self._skipped()
+        return [
+            log[position]
+            for where, position in self._positions.items()
+            if position < len(log := self.broker.log.read(where)) and where.topic not in skipped
+        ]
+
+    def _skipped(self) -> Collection[str]:
+        return getattr(self.handler, "intake", ()) if self.draining else ()
+
+    def _read(self, now: Now, random: Random | None) -> list[MemoryRecord]:
+        """Read what is visible at *now*: all of it, or by chance some of it in some order."""
+        visible_at = now.mono - self.latency_us
+        runs: list[list[MemoryRecord]] = []
+        for head in self._heads():
+            log = self.broker.log.read(TopicPartition(head.topic(), head.partition()))
+            end = next(
+                (at for at in range(head.offset(), len(log)) if log[at].at.mono > visible_at), len(log)
+            )
+            if end > head.offset():
+                runs.append(log[head.offset() : end])
+        records = [record for run in runs for record in run] if random is None else _shuffle(runs, random)
+        for record in records:
+            self._positions[TopicPartition(record.topic(), record.partition())] = record.offset() + 1
+        return records
+
+    def _forget(self, partitions: Collection[int]) -> None:
+        gone = set(partitions)
+        self._positions = {at: offset for at, offset in self._positions.items() if at.partition not in gone}
+        self.partitions -= gone
+
+
+def _shuffle(runs: list[list[MemoryRecord]], random: Random) -> list[MemoryRecord]:
+    """Draw at least one record: partitions in any order, each in its own."""
+    ready = [run for run in runs if run]
+    order: list[MemoryRecord] = []
+    wanted = random.randint(1, sum(map(len, ready))) if ready else 0
+    queues = [deque(run) for run in ready]
+    while len(order) < wanted:
+        queue = random.choice([each for each in queues if each])
+        order.append(queue.popleft())
+    return order
+
+
+def _cut(sends: Sequence[Send], random: Random) -> list[Send]:
+    """Keep of *sends*, for each partition, all before a random point."""
+    by_partition: dict[tuple[str, int], list[Send]] = {}
+    for send in sends:
+        by_partition.setdefault((send.topic, send.partition), []).append(send)
+    return [send for each in by_partition.values() for send in each[: random.randint(0, len(each))]]
