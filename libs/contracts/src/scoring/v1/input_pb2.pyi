@@ -133,3 +133,65 @@ class InputHead(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___InputHead: _TypeAlias = InputHead  # noqa: Y015
+
+@_typing.final
+class InputFrame(_message.Message):
+    """The wire twin of Input for who writes it: features and request pass through as bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REVISION_FIELD_NUMBER: _builtins.int
+    SENT_AT_US_FIELD_NUMBER: _builtins.int
+    BUDGET_US_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    EXTRACTED_AT_US_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    EXTRACTOR_FIELD_NUMBER: _builtins.int
+    REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
+    FEATURES_FIELD_NUMBER: _builtins.int
+    REQUEST_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    route: _builtins.str
+    revision: _builtins.int
+    sent_at_us: _builtins.int
+    budget_us: _builtins.int
+    digest: _builtins.int
+    problem: _builtins.str
+    extracted_at_us: _builtins.int
+    model: _builtins.str
+    key: _builtins.str
+    extractor: _builtins.str
+    request_offset: _builtins.int
+    features: _builtins.bytes
+    """Fields"""
+    request: _builtins.bytes
+    """Request"""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        route: _builtins.str = ...,
+        revision: _builtins.int = ...,
+        sent_at_us: _builtins.int = ...,
+        budget_us: _builtins.int = ...,
+        digest: _builtins.int = ...,
+        problem: _builtins.str = ...,
+        extracted_at_us: _builtins.int = ...,
+        model: _builtins.str = ...,
+        key: _builtins.str = ...,
+        extractor: _builtins.str = ...,
+        request_offset: _builtins.int = ...,
+        features: _builtins.bytes = ...,
+        request: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___InputFrame: _TypeAlias = InputFrame  # noqa: Y015
