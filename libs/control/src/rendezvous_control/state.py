@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType
 
+from immutables import Map
 from scoring.v1.control_pb2 import Model, Route
 
 
@@ -58,13 +58,18 @@ class State:
     """
     All that the control log says up to, and without, *next_offset*.
 
-    Keys: models by name@version, routes by name, and the offset of every control id already seen.
+    Keys: models by name@version, routes by name, and by control id the offset at which each was applied.
     """
 
     next_offset: int = 0
-    models: Mapping[str, ModelEntry] = field(default_factory=lambda: MappingProxyType({}))
-    routes: Mapping[str, RouteEntry] = field(default_factory=lambda: MappingProxyType({}))
-    seen: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    models: Mapping[str, ModelEntry] = field(default_factory=Map)
+    routes: Mapping[str, RouteEntry] = field(default_factory=Map)
+    seen: Mapping[str, int] = field(default_factory=Map)
+
+    def model(self, name_at_version: str) -> ModelEntry | None:
+        """Return the model registered as *name_at_version*, or None if there is none or it was removed."""
+        entry = self.models.get(name_at_version)
+        return None if entry is None or entry.removed else entry
 
     def revision(self, route: str, number: int) -> Revision | None:
         """Return revision *number* of *route*, or None if it is not known (yet)."""
@@ -74,8 +79,13 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Why a control message changed nothing."""
+    """
+    Why a control message changed nothing.
+
+    *unchanged*: because what it asks for is so already, which is no failure for who repeats it.
+    """
 
     offset: int
     control_id: str
     reason: str
+    unchanged: bool = False
