@@ -1,0 +1,92 @@
+"""What all tests share: the brokers, the leak guard, and what may be skipped, where."""
+
+import os
+import shutil
+from collections.abc import Generator, Iterator
+from pathlib import Path
+
+import pytest
+from rendezvous_local.broker import Broker
+from rendezvous_local.errors import MissingToolError
+from rendezvous_local.jars import broker_jars, find_java
+
+from tests.support.polling import is_within
+from tests.support.processes import alive, kill_left_over, left_over
+
+_CI = os.environ.get("CI") == "true"
+_TO_END_S = 3.0
+
+
+def _why_no_kafka() -> str | None:
+    try:
+        find_java()
+        broker_jars()
+    except MissingToolError as error:
+        return str(error)
+    return None
+
+
+def _why_no_docker() -> str | None:
+    if shutil.which("docker") is None:
+        return "no docker on PATH"
+    given = os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists()
+    return None if given else "no Docker engine: neither DOCKER_HOST nor /var/run/docker.sock"
+
+
+def _why_no_kubernetes() -> str | None:
+    return None if os.environ.get("KUBECONFIG") else "no cluster: KUBECONFIG is not set"
+
+
+_WHY_NOT = {"kafka": _why_no_kafka, "docker": _why_no_docker, "kubernetes": _why_no_kubernetes}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Skip, with the reason, what cannot run here; where CI=true, Kafka has to be able to."""
+    for marker, why_not in _WHY_NOT.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = why_not() if marked else None
+        if reason and marker == "kafka" and _CI:
+            raise pytest.UsageError(f"with CI=true the kafka tests have to run: {reason}")
+        for item in marked if reason else ():
+            item.add_marker(pytest.mark.skip(reason=reason or ""))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Where CI=true, fail a test that skips itself though only Kafka is asked of the machine."""
+    report = yield
+    markers = {marker.name for marker in item.iter_markers()}
+    needs_no_more = "kafka" in markers and not markers & {"docker", "kubernetes"}
+    if _CI and needs_no_more and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"skipped where CI=true: {report.longreprtext}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _leak_guard() -> Iterator[None]:
+    before = alive()
+    yield
+    if not is_within(lambda: not left_over(before), _TO_END_S):
+        names = ", ".join(left_over(before))
+        kill_left_over(before)
+        pytest.fail(f"left behind: {names}")
+
+
+@pytest.fixture(scope="session")
+def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
+        yield broker
+
+
+@pytest.fixture
+def kafka(shared_broker: Broker) -> str:
+    """The bootstrap servers of the session's broker: take topics that no other test uses."""
+    return shared_broker.bootstrap_servers
+
+
+@pytest.fixture
+def fresh_broker(tmp_path: Path) -> Iterator[Broker]:
+    """A broker of one test's own, empty: for whole systems, whose topics have fixed names."""
+    with Broker(tmp_path / "kafka") as broker:
+        yield broker
