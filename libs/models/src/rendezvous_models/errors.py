@@ -1,0 +1,30 @@
+"""The errors of this package."""
+
+
+class ModelError(Exception):
+    """A model cannot be served; str() says what is wrong, where, and what to do."""
+
+    #: Whether the same attempt can succeed later without anybody changing anything.
+    passing = False
+
+
+class UnknownRuntimeError(ModelError):
+    """No installed runtime serves models of this type."""
+
+
+class ArtifactRefusedError(ModelError):
+    """The artifact is not what the control log says, or is somewhere that must not be read."""
+
+
+class ArtifactUnavailableError(ModelError):
+    """The artifact cannot be read now."""
+
+    passing = True
+
+
+class BadModelError(ModelError):
+    """The artifact is verified, but is not a model that this runtime can serve."""
+
+
+class RuntimeUnavailableError(ModelError):
+    """What the runtime needs (an extra, a JVM) is not installed or does not start."""
