@@ -1,0 +1,35 @@
+"""The metrics of the feature-extractor, declared in one place."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from prometheus_client import CollectorRegistry, Counter
+
+
+class Outcome(StrEnum):
+    """What became of one record of `requests`."""
+
+    EXTRACTED = "extracted"
+    # An input without features; its problem says why.
+    PROBLEM = "problem"
+    UNKNOWN_ROUTE = "unknown_route"
+    DEAD_LETTER = "dead_letter"
+    # Beside one of the others: its stamp was later than now plus the SLA and counts as now.
+    FUTURE_STAMP = "future_stamp"
+
+
+class ExtractorMetrics:
+    """Counts by route and outcome; fed once for each batch."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._requests = Counter(
+            "rendezvous_extractor_requests",
+            "Records of the topic requests by what became of them; route is empty where it is not known.",
+            ["route", "outcome"],
+            registry=registry,
+        )
+
+    def count(self, outcomes: Mapping[tuple[str, Outcome], int]) -> None:
+        """Add the *outcomes* of one batch, by route and outcome."""
+        for (route, outcome), number in outcomes.items():
+            self._requests.labels(route, outcome).inc(number)
