@@ -1,0 +1,81 @@
+"""The fallback rules: which score a mailbox is answered with at a moment, if any."""
+
+from collections.abc import Collection, Iterable
+
+from rendezvous_contracts.durations import format_duration
+from scoring.v1.answer_pb2 import Source
+
+from rendezvous_engine.mailbox import Mailbox
+from rendezvous_engine.policy import Policy, Verdict
+
+# A verdict, the encoded outputs to answer with, and why it is not a model's score.
+Choice = tuple[Verdict, bytes, str]
+
+
+def decide(box: Mailbox, policy: Policy, now: int) -> Choice | None:
+    """
+    Return what *box* is answered with at *now* (monotonic microseconds), or None to wait.
+
+    Tiers are tried in their order as far as they are open, so an earlier tier's score wins while it is
+    usable. At the deadline all are open: a request whose budget is tighter than the SLA still gets what has
+    come, rather than the default. A score that comes exactly at the deadline is late.
+    """
+    elapsed = now - box.start
+    overdue = now >= box.deadline
+    in_hope = False
+    for tier in policy.tiers:
+        if in_hope and tier.after_us > elapsed and not overdue:
+            return None
+        model = tier.selector.pick(box.usable)
+        if model is not None:
+            return tier.verdicts[model], box.usable[model], ""
+        in_hope = in_hope or not tier.selector.hopeless(box.failed)
+    if in_hope and not overdue:
+        return None
+    return policy.defaulted, policy.default, _why_default(box, policy, waited=in_hope)
+
+
+def next_opening(box: Mailbox, policy: Policy | None, now: int) -> int:
+    """Return when *box* is to be decided again if no score comes: its next tier's time or its deadline."""
+    if policy is not None:
+        for tier in policy.tiers:
+            at = box.start + tier.after_us
+            if at > now:
+                return min(box.deadline, at)
+    return box.deadline
+
+
+def without_policy(box: Mailbox, newest: Policy | None) -> Choice:
+    """Return what *box* is answered with when its revision is still unknown at its deadline."""
+    head = box.head
+    reason = f"revision {head.revision} of route {head.route!r} is not known here"
+    if newest is None:
+        return _refused(box), b"", reason
+    verdict = Verdict(head.route, head.revision, Source.SOURCE_DEFAULT, rule="default")
+    return verdict, newest.default, f"{reason}; this is the default of revision {newest.revision}"
+
+
+def with_problem(box: Mailbox) -> Choice:
+    """Return what *box* is answered with, at once, when its request could not be prepared for any model."""
+    policy = box.policy
+    if policy is None:
+        return _refused(box), b"", box.head.problem
+    return policy.defaulted, policy.default, box.head.problem
+
+
+def _refused(box: Mailbox) -> Verdict:
+    return Verdict(box.head.route, box.head.revision, Source.SOURCE_REFUSED, rule="refused")
+
+
+def _why_default(box: Mailbox, policy: Policy, *, waited: bool) -> str:
+    if not policy.tiers:
+        return "the route has no model yet"
+    if not waited:
+        return f"no model can answer; failed: {_names(box.failed)}"
+    reason = f"the deadline passed after {format_duration(box.deadline - box.start)}"
+    parts: tuple[tuple[str, Collection[str]], ...] = (("missing", box.missing()), ("failed", box.failed))
+    return "; ".join([reason, *(f"{what}: {_names(who)}" for what, who in parts if who)])
+
+
+def _names(models: Iterable[str]) -> str:
+    return ", ".join(sorted(models))
