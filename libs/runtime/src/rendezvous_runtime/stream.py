@@ -105,3 +105,51 @@ class SupportsBackPressure(Protocol):
         group, and goes on calling on_time when next_time has come.
         """
         ...
+
+
+@runtime_checkable
+class SupportsDrain(Protocol):
+    """A handler that can finish what it has begun when its process is asked to stop."""
+
+    @property
+    def intake(self) -> Collection[str]:
+        """Those of its topics that bring new work: at a graceful stop they are read no further."""
+        ...
+
+    def drained(self, now: Now) -> bool:
+        """Return whether nothing is left to do; the other topics are read until then, or until time is up."""
+        ...
+
+
+@runtime_checkable
+class SupportsRecovery(Protocol):
+    """
+    A handler that reads back what it, or the process before it, has written.
+
+    After on_assign and before any input record, each assigned partition of *recovery_topic* is read: from
+    *recovery_window_us* before the stamp of the first input record to come, to its end. The first of the
+    handler's topics is the one whose offsets tell which input that is.
+    """
+
+    @property
+    def recovery_topic(self) -> str:
+        """The topic to read back; its stamps are the broker's (LogAppendTime)."""
+        ...
+
+    @property
+    def recovery_window_us(self) -> int:
+        """How far before the first input record to begin, in microseconds."""
+        ...
+
+    def on_recovered(self, records: Sequence[Record], now: Now) -> None:
+        """Take in what was read back; called any number of times, each partition in its order."""
+        ...
+
+
+@runtime_checkable
+class SupportsSeek(Protocol):
+    """A handler that knows itself where to go on reading."""
+
+    def start_offset(self, where: TopicPartition) -> int | None:
+        """Return the offset to start at, asked after on_assign; None: where its group has committed."""
+        ...

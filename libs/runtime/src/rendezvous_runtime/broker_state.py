@@ -1,0 +1,73 @@
+"""Whether the broker can be reached, and whether it has the topics: logged once per change."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException
+
+from rendezvous_runtime.errors import DataPlaneError
+
+_LOG: Final = structlog.get_logger(__name__)
+
+
+class BrokerState:
+    """What consumer and producer told about their connection; *on_error* is the error_cb of both."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._where = bootstrap_servers
+        self.reachable = True
+        self.fatal: KafkaError | None = None
+        self._last = ""
+
+    def on_error(self, error: KafkaError) -> None:
+        """Take in an event of a client."""
+        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - the client's own constant
+            self.fatal = self.fatal or error
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - as above
+            self.lost(self._last or error.str())
+        else:
+            self._last = error.str()
+
+    def lost(self, why: str) -> None:
+        """The broker cannot be reached."""
+        if self.reachable:
+            self.reachable = False
+            _LOG.warning("broker unreachable", bootstrap_servers=self._where, why=why)
+
+    def back(self) -> None:
+        """The broker has answered."""
+        if not self.reachable:
+            self.reachable = True
+            _LOG.info("broker reachable again", bootstrap_servers=self._where)
+
+    def check(self) -> None:
+        """Raise DataPlaneError after an error that no retry heals."""
+        if self.fatal is None:
+            return
+        hint = ""
+        if self.fatal.code() == KafkaError.FENCED_INSTANCE_ID:
+            hint = "; another process runs under the same instance name: give each its own"
+        raise DataPlaneError(f"the Kafka client cannot go on: {self.fatal.str()}{hint}")
+
+    def probe(self, consumer: Consumer, topics: Sequence[str], timeout_s: float) -> bool:
+        """
+        Ask the broker for *topics*; return whether it answered.
+
+        Raises DataPlaneError if one is missing, or if they are not partitioned alike.
+        """
+        try:
+            known = consumer.list_topics(timeout=timeout_s).topics
+        except KafkaException as error:
+            self.lost(error.args[0].str())
+            return False
+        self.back()
+        counts = {topic: len(known[topic].partitions) if topic in known else 0 for topic in topics}
+        missing = sorted(topic for topic, count in counts.items() if count == 0)
+        if missing:
+            raise DataPlaneError(
+                f"no topic {', '.join(missing)} on {self._where}; create the topics before the services start"
+            )
+        if len(set(counts.values())) > 1:
+            raise DataPlaneError(f"topics that are read together need as many partitions each, not {counts}")
+        return True

@@ -1,0 +1,199 @@
+"""Which partitions this process holds, where it reads them, and how far it has committed."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from rendezvous_runtime.clock import Clock
+from rendezvous_runtime.delivery import Offsets
+from rendezvous_runtime.errors import DataPlaneError
+from rendezvous_runtime.stream import Handler, SupportsSeek, TopicPartition
+
+_LOG: Final = structlog.get_logger(__name__)
+_REQUEST_S: Final = 10.0
+# What Kafka takes for the beginning of a log when it is asked for offsets by time.
+_EARLIEST: Final = -2
+
+
+class Membership:
+    """
+    The assignment of one consumer.
+
+    *recover* runs after the handler has its partitions and before any record; *settle* runs before they
+    are handed over, and makes what is done as safe as it can be in a bounded time; *forget* runs when they
+    are gone.
+    """
+
+    def __init__(
+        self,
+        consumer: Consumer,
+        handler: Handler,
+        clock: Clock,
+        *,
+        recover: Callable[[Offsets], None],
+        settle: Callable[[], None],
+        forget: Callable[[], None],
+    ) -> None:
+        self._consumer = consumer
+        self._handler = handler
+        self._clock = clock
+        self._recover = recover
+        self._settle = settle
+        self._forget = forget
+        self._held: list[KafkaPartition] = []
+        self._committed: dict[TopicPartition, int] = {}
+        self.partitions: frozenset[int] = frozenset()
+        self.changes = 0
+
+    def join(self) -> None:
+        """Ask for partitions of the handler's topics."""
+        self._consumer.subscribe(
+            list(self._handler.topics),
+            on_assign=self._on_assign,
+            on_revoke=self._on_revoke,
+            on_lost=self._on_lost,
+        )
+
+    def rejoin(self) -> None:
+        """Give all up as lost, and ask again: what was ours may be another's."""
+        self.drop()
+        self._consumer.unsubscribe()
+        self.join()
+
+    def positions(self) -> dict[TopicPartition, int]:
+        """Return the offset of the next record to be read, of each partition that was read."""
+        return {
+            TopicPartition(each.topic, each.partition): each.offset
+            for each in self._consumer.position(self._held)
+            if each.offset >= 0
+        }
+
+    def held(self, topics: Collection[str]) -> list[KafkaPartition]:
+        """Return the partitions held, of *topics*."""
+        return [KafkaPartition(each.topic, each.partition) for each in self._held if each.topic in topics]
+
+    def lag(self, positions: Offsets) -> dict[TopicPartition, int]:
+        """Return how many records after *positions* the broker has told of."""
+        ends = {
+            where: self._consumer.get_watermark_offsets(KafkaPartition(*where), cached=True)
+            for where in positions
+        }
+        return {where: max(0, ends[where][1] - offset) for where, offset in positions.items() if ends[where]}
+
+    def commit(self, offsets: Offsets, *, wait: bool) -> None:
+        """Commit those of *offsets* that are news. Raises KafkaException if *wait* and it was refused."""
+        news = {where: offset for where, offset in offsets.items() if self._committed.get(where) != offset}
+        if not news:
+            return
+        self._committed.update(news)
+        self._consumer.commit(
+            offsets=[KafkaPartition(*where, offset) for where, offset in news.items()], asynchronous=not wait
+        )
+
+    def confirm(self) -> bool:
+        """Ask the coordinator, by committing once more what is committed, whether we are still a member."""
+        if not self._committed:
+            return False
+        offsets = [KafkaPartition(*where, offset) for where, offset in self._committed.items()]
+        try:
+            result = self._consumer.commit(offsets=offsets, asynchronous=False)
+        except KafkaException as error:
+            _LOG.warning("membership lost", why=error.args[0].str())
+            return False
+        return all(each.error is None for each in result)
+
+    def drop(self) -> None:
+        """Have the handler let go of all that is held, without a commit."""
+        if self.partitions:
+            gone, self.partitions = self.partitions, frozenset()
+            self._handler.on_revoke(sorted(gone), self._clock.now())
+        self._held = []
+        self._committed = {}
+        self.changes += 1
+        self._forget()
+
+    def on_commit(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
+        """Take in how a commit went: what was refused is committed again with the next."""
+        if error is None and not any(each.error for each in partitions):
+            return
+        _LOG.warning("offsets not committed", why=str(error or [each.error for each in partitions]))
+        for each in partitions:
+            self._committed.pop(TopicPartition(each.topic, each.partition), None)
+
+    def _on_assign(self, consumer: Consumer, assigned: list[KafkaPartition]) -> None:
+        """In this order: the handler's state, where to read, what was written before, then records."""
+        self.changes += 1
+        numbers = co_partitions(assigned, self._handler.topics)
+        if not numbers:
+            return
+        self._handler.on_assign(sorted(numbers), self._clock.now())
+        starts = self._starts(consumer, assigned)
+        self._held = [KafkaPartition(*where, offset) for where, offset in starts.items()]
+        consumer.assign(self._held)
+        self._recover(starts)
+        self._committed = starts
+        self.partitions = numbers
+        _LOG.info("partitions assigned", partitions=sorted(numbers))
+
+    def _on_revoke(self, _: Consumer, revoked: list[KafkaPartition]) -> None:
+        """Hand over: what is acknowledged is committed before another process can ask for it."""
+        if not self._held:
+            return
+        self._settle()
+        _LOG.info("partitions revoked", partitions=sorted({each.partition for each in revoked}))
+        self.drop()
+
+    def _on_lost(self, _: Consumer, lost: list[KafkaPartition]) -> None:
+        """Commit nothing: another process may have gone on from what was committed before."""
+        _LOG.warning("partitions lost", partitions=sorted({each.partition for each in lost}))
+        self.drop()
+
+    def _starts(self, consumer: Consumer, assigned: list[KafkaPartition]) -> dict[TopicPartition, int]:
+        """Return where to go on: what the handler says, what is committed, or the beginning of the log."""
+        committed = _offsets(consumer.committed(assigned, timeout=_REQUEST_S))
+        lowest = _offsets(
+            consumer.offsets_for_times(
+                [KafkaPartition(each.topic, each.partition, _EARLIEST) for each in assigned],
+                timeout=_REQUEST_S,
+            )
+        )
+        seek = self._handler.start_offset if isinstance(self._handler, SupportsSeek) else None
+        starts = {}
+        for where, low in lowest.items():
+            wanted = seek(where) if seek else None
+            offset = committed[where] if wanted is None else wanted
+            if 0 <= offset < low:
+                _LOG.error("records deleted before they were read", where=where, first=offset, last=low - 1)
+            starts[where] = max(offset, low)
+        return starts
+
+
+def co_partitions(assigned: Collection[KafkaPartition], topics: Collection[str]) -> frozenset[int]:
+    """
+    Return the partition numbers assigned.
+
+    Raises DataPlaneError if they are not the same in each of *topics*: records that belong together would
+    go to different processes.
+    """
+    by_topic: dict[str, set[int]] = {topic: set() for topic in topics}
+    for each in assigned:
+        by_topic.setdefault(each.topic, set()).add(each.partition)
+    distinct = {frozenset(numbers) for numbers in by_topic.values()}
+    if len(distinct) > 1:
+        found = {topic: sorted(numbers) for topic, numbers in by_topic.items()}
+        raise DataPlaneError(
+            f"partitions are not assigned together: {found}; every process of a group must read the same "
+            "topics, and these must have the same number of partitions"
+        )
+    return next(iter(distinct), frozenset())
+
+
+def _offsets(partitions: Collection[KafkaPartition]) -> Mapping[TopicPartition, int]:
+    """Return the offsets of *partitions*; raises DataPlaneError for one that could not be told."""
+    for each in partitions:
+        if isinstance(each.error, KafkaError):
+            raise DataPlaneError(f"no offset of {each.topic}[{each.partition}]: {each.error.str()}")
+    return {TopicPartition(each.topic, each.partition): each.offset for each in partitions}

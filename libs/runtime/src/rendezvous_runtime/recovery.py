@@ -1,0 +1,111 @@
+"""Reading back, at an assignment, what was written before: see stream.SupportsRecovery."""
+
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Final
+
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from rendezvous_runtime.clock import Clock
+from rendezvous_runtime.errors import DataPlaneError
+from rendezvous_runtime.kafka import MAX_BATCH, recovery_config
+from rendezvous_runtime.settings import ServiceSettings
+from rendezvous_runtime.stream import SupportsRecovery, TopicPartition
+
+# Reading 1,000,000 records takes a few seconds; what takes longer than this does not come.
+_TIME_LIMIT_S: Final = 60.0
+_REQUEST_S: Final = 10.0
+_POLL_S: Final = 0.05
+
+
+def recover(
+    handler: SupportsRecovery,
+    first_topic: str,
+    starts: Mapping[TopicPartition, int],
+    settings: ServiceSettings,
+    clock: Clock,
+) -> int:
+    """
+    Read back the recovery topic for the partitions in *starts*, the offsets where reading begins.
+
+    Return how many records there were. Raises DataPlaneError if the end is not reached in a minute.
+    """
+    partitions = {where.partition: offset for where, offset in starts.items() if where.topic == first_topic}
+    with _reader(settings) as consumer:
+        stamps = _stamps(consumer, first_topic, partitions, clock)
+        wanted = [
+            KafkaPartition(handler.recovery_topic, number, max(0, ms - handler.recovery_window_us // 1000))
+            for number, ms in stamps.items()
+        ]
+        found = consumer.offsets_for_times(wanted, timeout=_REQUEST_S)
+        _check(found)
+        count = 0
+        for batch in _read(consumer, [each for each in found if each.offset != OFFSET_END], clock):
+            handler.on_recovered(batch, clock.now())
+            count += len(batch)
+        return count
+
+
+@contextmanager
+def _reader(settings: ServiceSettings) -> Iterator[Consumer]:
+    consumer = Consumer(recovery_config(settings))
+    try:
+        yield consumer
+    finally:
+        consumer.close()
+
+
+def _stamps(consumer: Consumer, topic: str, partitions: Mapping[int, int], clock: Clock) -> dict[int, int]:
+    """Return the stamp of the record at each offset, in milliseconds; now where the log ends before it."""
+    stamps = dict.fromkeys(partitions, clock.now().wall // 1000)
+    missing = set(partitions)
+
+    def first(message: Message) -> None:
+        if message.partition() in missing:
+            missing.discard(message.partition())
+            stamps[message.partition()] = min(stamps[message.partition()], message.timestamp()[1])
+
+    starts = [
+        KafkaPartition(topic, number, offset if offset >= 0 else OFFSET_BEGINNING)
+        for number, offset in partitions.items()
+    ]
+    for batch in _read(consumer, starts, clock, lambda: not missing):
+        for message in batch:
+            first(message)
+    return stamps
+
+
+def _read(
+    consumer: Consumer,
+    starts: Collection[KafkaPartition],
+    clock: Clock,
+    enough: Callable[[], bool] = lambda: False,
+) -> Iterator[list[Message]]:
+    """Yield what there is from *starts* to the end of each partition, or until *enough*."""
+    consumer.assign(list(starts))
+    unfinished = {each.partition for each in starts}
+    give_up = clock.now().mono + int(_TIME_LIMIT_S * 1e6)
+    while unfinished and not enough():
+        if clock.now().mono > give_up:
+            raise DataPlaneError(f"recovery: partitions {sorted(unfinished)} not read in {_TIME_LIMIT_S:g} s")
+        head = consumer.poll(_POLL_S)
+        messages = [] if head is None else [head, *consumer.consume(MAX_BATCH, 0)]
+        records = []
+        for message in messages:
+            error = message.error()
+            if error is None:
+                records.append(message)
+            elif error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001 - the client's own constant
+                unfinished.discard(message.partition())
+            elif not error.retriable():
+                raise DataPlaneError(f"recovery of {message.topic()}: {error.str()}")
+        if records:
+            yield records
+    consumer.unassign()
+
+
+def _check(found: Collection[KafkaPartition]) -> None:
+    for each in found:
+        if each.error is not None:
+            raise KafkaException(each.error)
