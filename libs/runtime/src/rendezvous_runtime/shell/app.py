@@ -1,0 +1,169 @@
+"""The composition root that every service shares: a Faust application around one handler."""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+
+import faust
+import structlog
+from faust.app.base import BootStrategy
+from mode import Service
+from prometheus_client import CollectorRegistry, ProcessCollector
+from rendezvous_contracts.topics import CONTROL, STATUS
+from yarl import URL
+
+from rendezvous_runtime.clock import Clock, SystemClock
+from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.data_plane import DataPlane
+from rendezvous_runtime.health import WaitingFor, nothing
+from rendezvous_runtime.metrics import PlaneMetrics
+from rendezvous_runtime.settings import ServiceSettings
+from rendezvous_runtime.shell.control import ControlFollower
+from rendezvous_runtime.shell.credentials import faust_credentials
+from rendezvous_runtime.shell.driver import GrouplessTransport, connect
+from rendezvous_runtime.shell.gate import BrokerGate
+from rendezvous_runtime.shell.heartbeat import Heartbeat
+from rendezvous_runtime.shell.parts import Parts
+from rendezvous_runtime.shell.plane import PlaneService
+from rendezvous_runtime.shell.views import views as shell_views
+from rendezvous_runtime.shell.web import ServiceWeb
+from rendezvous_runtime.status import Describe, undescribed
+from rendezvous_runtime.stream import Handler
+
+_log = structlog.get_logger(__name__)
+
+
+class _Boot(BootStrategy):
+    def server(self) -> Iterable[Service]:
+        """Start the web server first, so that it can say what the rest waits for; then the broker's gate."""
+        app = self.app
+        clients = [app.parts.gate, *self.kafka_producer(), app.consumer]
+        streams = [*self.agents(), *self.kafka_conductor(), *self.tables()]
+        own = [app.parts.plane, app.heartbeat, *app.parts.services]
+        return [*self.web_server(), *self.sensors(), *clients, *streams, *own]
+
+
+class ServiceApp(faust.App):
+    """A Faust application that runs a data plane; *data_plane* can send from any thread."""
+
+    BootStrategy = _Boot
+    settings: ServiceSettings
+    data_plane: DataPlane
+    parts: Parts
+    heartbeat: Heartbeat
+
+    @property
+    def web_port(self) -> int:
+        """The port of its web server, once that listens."""
+        return int(self.web.port)
+
+    def _new_web(self) -> ServiceWeb:
+        return ServiceWeb(self)
+
+    async def on_first_start(self) -> None:
+        """Make the data directory; Faust makes only its last part."""
+        self.conf.datadir.mkdir(parents=True, exist_ok=True)
+        await super().on_first_start()
+
+    async def on_stop(self) -> None:
+        """
+        Leave in order.
+
+        1. Not ready any more: nobody sends new work here. 2. The service's own services end, while the plane
+        can still send for them. 3. The plane drains. 4. The last status. 5. Faust's own parts.
+        """
+        self.parts.stopping = True
+        for service in reversed(self.parts.services):
+            await service.stop()
+        await self.parts.plane.stop()
+        await self.heartbeat.stop()
+        if self.parts.gate.waiting_for() is None:
+            await self._say_goodbye()
+        await super().on_stop()
+
+    async def _say_goodbye(self) -> None:
+        status = self.parts.status()
+        status.stopping = self.data_plane.failure is None
+        try:
+            await self.heartbeat.send(status)
+        except Exception as error:  # noqa: BLE001 - without a broker the stop goes on
+            _log.warning("the last status is not sent", error=str(error))
+
+
+def create_service_app(
+    settings: ServiceSettings,
+    handler: Handler,
+    control: ControlView,
+    *,
+    clock: Clock | None = None,
+    registry: CollectorRegistry | None = None,
+    waiting_for: WaitingFor = nothing,
+    describe: Describe = undescribed,
+    views: Callable[[ServiceApp], None] | None = None,
+    services: Sequence[Service] = (),
+) -> ServiceApp:
+    """
+    Return the application of a service; nothing is connected before it is run.
+
+    *handler* gets the per-request topics once *control* shows all that the control log held at the start.
+    *waiting_for* says what the service itself still needs before it is ready, *describe* completes each
+    Status, *views* adds web views, *services* run beside the data plane.
+    """
+    clock = clock or SystemClock()
+    registry = registry or CollectorRegistry()
+    ProcessCollector(registry=registry)
+    app = _faust_app(settings)
+    follower = ControlFollower(control)
+    app.data_plane = DataPlane(handler, settings, clock=clock, metrics=PlaneMetrics(registry))
+    app.parts = Parts(
+        settings=settings,
+        clock=clock,
+        registry=registry,
+        follower=follower,
+        gate=BrokerGate(partial(connect, settings), settings.bootstrap_servers, follower.expect),
+        plane=PlaneService(app.data_plane, lambda: follower.caught_up, settings.grace_s),
+        waiting_for=waiting_for,
+        describe=describe,
+        services=services,
+    )
+    _follow_control(app, follower)
+    status_topic = app.topic(STATUS, key_serializer="raw", value_serializer="raw")
+    app.heartbeat = Heartbeat(status_topic, app.parts.status, settings.heartbeat_s)
+    for path, view in shell_views(app.parts).items():
+        app.page(path)(view)
+    if views is not None:
+        views(app)
+    return app
+
+
+def _faust_app(settings: ServiceSettings) -> ServiceApp:
+    url = URL(f"kafka://{settings.bootstrap_servers.split(',')[0].strip()}")
+    app = ServiceApp(
+        settings.group,
+        broker=[URL(f"kafka://{server.strip()}") for server in settings.bootstrap_servers.split(",")],
+        broker_client_id=settings.instance,
+        broker_credentials=faust_credentials(settings),
+        datadir=settings.data_dir / "faust" / settings.instance,
+        autodiscover=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        producer_acks=-1,
+        producer_linger_ms=0,
+        web_bind=settings.web_host,
+        web_tables_enabled=False,
+        web_router_enabled=False,
+        web_stats_enabled=False,
+        worker_redirect_stdouts=False,
+    )
+    app.settings = settings
+    app.transport = GrouplessTransport([url], app)
+    return app
+
+
+def _follow_control(app: ServiceApp, follower: ControlFollower) -> None:
+    topic = app.topic(CONTROL, key_serializer="raw", value_serializer="raw", acks=False)
+
+    async def fold_control(records: faust.Stream) -> None:
+        async for event in records.events():
+            follower.fold(event.value, event.message.offset)
+
+    app.agent(topic, name="control")(fold_control)

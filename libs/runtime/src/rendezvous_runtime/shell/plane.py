@@ -1,0 +1,57 @@
+"""Runs the data plane as a service of the Faust application; its thread is not the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from mode import Service
+
+from rendezvous_runtime.data_plane import DataPlane
+
+_LOOK_S: Final = 0.02
+_log = structlog.get_logger(__name__)
+
+
+class PlaneService(Service):
+    """Starts *plane* once *may_start*, ends the process when it fails, and drains it at a stop."""
+
+    def __init__(self, plane: DataPlane, may_start: Callable[[], bool], grace_s: float) -> None:
+        super().__init__()
+        self._plane = plane
+        self._may_start = may_start
+        self._grace_s = grace_s
+        self._running = False
+
+    def waiting_for(self) -> str | None:
+        """Return None while the plane runs, else what is with it."""
+        if self._plane.failure is not None:
+            return f"the data plane failed: {self._plane.failure}"
+        if not self._running:
+            return "the data plane is not started yet"
+        return None if self._plane.alive else "the data plane has ended"
+
+    @property
+    def alive(self) -> bool:
+        """Whether nothing is wrong with the plane: it runs, or its time has not come."""
+        return not self._running or self._plane.alive
+
+    @Service.task
+    async def _run(self) -> None:
+        while not self._may_start() and not self.should_stop:
+            await self.sleep(_LOOK_S)
+        if self.should_stop:
+            return
+        self._plane.start()
+        self._running = True
+        while not self.should_stop:
+            if (failure := self._plane.failure) is not None:
+                raise failure
+            await self.sleep(_LOOK_S * 10)
+
+    async def on_stop(self) -> None:
+        """Drain the plane, in a thread, so that the event loop goes on with health and heartbeats."""
+        if self._running and self._plane.alive:
+            drained = await asyncio.to_thread(self._plane.stop, self._grace_s)
+            if not drained:
+                _log.warning("stopped before all was drained; the rest is read again", grace_s=self._grace_s)
