@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from rendezvous_local.errors import AlreadyRunningError, LocalError, NotReadyError
 from rendezvous_local.ports import free_port
+from rendezvous_local.probe import http_ready
 from rendezvous_local.process import ProcessSpec
 from rendezvous_local.runfile import end_all
 from rendezvous_local.supervisor import Supervisor
@@ -60,7 +61,7 @@ def test_a_killed_process_can_stay_down_until_it_is_revived(supervisor: Supervis
 
 def test_a_process_that_keeps_ending_waits_longer_each_time_and_is_not_ready(supervisor: Supervisor) -> None:
     crasher = _python("crasher", "raise SystemExit('no luck')")
-    supervisor.start(replace(crasher, ready_url=f"http://127.0.0.1:{free_port()}/"))
+    supervisor.start(replace(crasher, ready=http_ready(f"http://127.0.0.1:{free_port()}/")))
     with pytest.raises(NotReadyError, match=r"crasher is not ready: it keeps ending(.|\n)*no luck"):
         supervisor.wait_ready(["crasher"], 20)
     assert supervisor.status()[0].restarts < 10
@@ -71,7 +72,7 @@ def test_a_process_is_ready_when_its_page_says_so(supervisor: Supervisor, tmp_pa
     page = tmp_path / "www" / "ready"
     page.parent.mkdir()
     argv = (sys.executable, "-m", "http.server", str(port), "-b", "127.0.0.1", "-d", str(page.parent))
-    supervisor.start(ProcessSpec("web", argv, ready_url=f"http://127.0.0.1:{port}/ready"))
+    supervisor.start(ProcessSpec("web", argv, ready=http_ready(f"http://127.0.0.1:{port}/ready")))
     with pytest.raises(NotReadyError, match="web is not ready"):
         supervisor.wait_ready(["web"], 1)
     page.write_text("yes")

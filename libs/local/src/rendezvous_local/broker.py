@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -56,12 +57,23 @@ def wait_for_broker(
     Raises NotReadyError after *timeout_s* seconds, or as soon as *process*, if given, has ended.
     """
     deadline = time.monotonic() + timeout_s
-    while not (_listens(bootstrap_servers) and _answers(bootstrap_servers)):
+    why_not = broker_ready(bootstrap_servers)
+    while (why := why_not()) is not None:
         if process is not None and process.poll() is not None:
             raise NotReadyError(f"the broker ended with exit code {process.returncode}")
         if time.monotonic() > deadline:
-            raise NotReadyError(f"no broker answered at {bootstrap_servers} within {timeout_s:g} s")
+            raise NotReadyError(f"{why}, after {timeout_s:g} s")
         time.sleep(_POLL_S)
+
+
+def broker_ready(bootstrap_servers: str) -> Callable[[], str | None]:
+    """Return a readiness check: ready is a broker that answers a metadata request."""
+
+    def why_not() -> str | None:
+        ready = _listens(bootstrap_servers) and _answers(bootstrap_servers)
+        return None if ready else f"no broker answers at {bootstrap_servers}"
+
+    return why_not
 
 
 def _listens(bootstrap_servers: str) -> bool:

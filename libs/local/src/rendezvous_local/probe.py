@@ -1,8 +1,11 @@
-"""One HTTP GET against a process on this machine."""
+"""Asks a process on this machine over HTTP."""
 
 import http.client
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 from urllib.parse import urlsplit
+
+_OK: Final = range(200, 300)
 
 
 class Response(NamedTuple):
@@ -24,3 +27,15 @@ def get(url: str, timeout_s: float = 2.0) -> Response | None:
         return None
     finally:
         connection.close()
+
+
+def http_ready(url: str) -> Callable[[], str | None]:
+    """Return a readiness check: ready is who responds to *url* with success (2xx)."""
+
+    def why_not() -> str | None:
+        response = get(url)
+        if response is None:
+            return f"{url} does not respond"
+        return None if response.status in _OK else f"it says: {response.body or response.status}"
+
+    return why_not

@@ -3,7 +3,7 @@
 import os
 import signal
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,20 +17,25 @@ _STEADY_S: Final = 10.0
 _LOG_TAIL: Final = 15
 
 
+def always_ready() -> str | None:
+    """Return None: a process that is ready as soon as it runs."""
+    return None
+
+
 @dataclass(frozen=True)
 class ProcessSpec:
     """
     A process to run.
 
-    *env* comes on top of this process's environment. *ready_url*, if given, responds with success (2xx) once
-    the process is ready. Higher *stage*s end first, each at the same time; *grace_s* seconds after it was
-    asked to end, a process is killed.
+    *env* comes on top of this process's environment. *ready* returns None once the process is ready, and
+    before that what is missing; it may block for a second or two. Higher stages end first, each at the same
+    time; *grace_s* seconds after it was asked to end, a process is killed.
     """
 
     name: str
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
-    ready_url: str | None = None
+    ready: Callable[[], str | None] = always_ready
     stage: int = 0
     grace_s: float = 15.0
 

@@ -13,7 +13,6 @@ from types import TracebackType
 from typing import Final, NamedTuple, Self, TypeVar
 
 from rendezvous_local.errors import LocalError, NotReadyError
-from rendezvous_local.probe import get
 from rendezvous_local.process import ManagedProcess, ProcessSpec
 from rendezvous_local.runfile import Recorded, RunFile
 
@@ -21,7 +20,6 @@ _log = logging.getLogger(__name__)
 
 _TICK_S: Final = 0.05
 _PROBE_S: Final = 0.1
-_OK: Final = range(200, 300)
 _CRASHES_TO_GIVE_UP: Final = 3
 
 T = TypeVar("T")
@@ -92,16 +90,16 @@ class Supervisor:
 
     def wait_ready(self, names: Iterable[str], timeout_s: float) -> None:
         """
-        Return once each process responds to its *ready_url* with success; one without it is ready at once.
+        Return once each process is ready.
 
-        Raises NotReadyError with the cause and the end of the log when one does not within *timeout_s*
-        seconds in all, or keeps ending.
+        Raises NotReadyError with the cause and the end of the log when one is not within *timeout_s* seconds
+        in all, or keeps ending.
         """
         deadline = time.monotonic() + timeout_s
         for name in names:
             process = self._do(partial(self._named, name))
             restarts = process.restarts
-            while (why := _why_not_ready(process.spec)) is not None:
+            while (why := process.spec.ready()) is not None:
                 if process.restarts - restarts >= _CRASHES_TO_GIVE_UP:
                     raise _not_ready(process, "it keeps ending")
                 if time.monotonic() > deadline:
@@ -187,15 +185,6 @@ class Supervisor:
 
 def _status(process: ManagedProcess) -> ProcessStatus:
     return ProcessStatus(process.spec.name, process.pid, process.restarts, process.exit_code)
-
-
-def _why_not_ready(spec: ProcessSpec) -> str | None:
-    if spec.ready_url is None:
-        return None
-    response = get(spec.ready_url)
-    if response is None:
-        return f"{spec.ready_url} does not respond"
-    return None if response.status in _OK else f"it says: {response.body or response.status}"
 
 
 def _not_ready(process: ManagedProcess, why: str) -> NotReadyError:

@@ -1,0 +1,75 @@
+"""The services of the local stack, as data: what runs, and what each is told."""
+
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+
+from rendezvous_contracts.names import ModelId
+
+from rendezvous_local.probe import http_ready
+from rendezvous_local.process import ProcessSpec
+
+HOST: Final = "127.0.0.1"
+_WORKERS: Final = 1  # the stage after the broker
+_DOORS: Final = 2  # what takes requests in ends first
+
+
+@dataclass(frozen=True)
+class Service:
+    """One process of a service: its name in the stack, the module it runs, and its own settings."""
+
+    name: str
+    module: str
+    stage: int = _WORKERS
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What every service of a stack is told alike."""
+
+    bootstrap_servers: str
+    data_dir: Path
+    log_level: str
+
+
+def core_services(gateway_port: int, archive_dir: Path) -> tuple[Service, ...]:
+    """Return the services that run whatever models there are."""
+    return (
+        Service("feature-extractor", "rendezvous_feature_extractor"),
+        Service("rendezvous", "rendezvous_service"),
+        Service("decoy", "rendezvous_decoy", env={"RENDEZVOUS_ARCHIVE_DIR": str(archive_dir)}),
+        Service("gateway", "rendezvous_gateway", _DOORS, {"RENDEZVOUS_HTTP_PORT": str(gateway_port)}),
+    )
+
+
+def model_service(model: ModelId, *, canary: bool = False) -> Service:
+    """Return the container of one model: a scorer of its own group, or the canary."""
+    kind, module = (
+        ("canary", "rendezvous_canary") if canary else ("model-container", "rendezvous_model_container")
+    )
+    name = f"{kind}-{model.name}.{model.version}"  # a model's name has no dot: no two are called alike
+    env = {"MODEL": str(model), "RENDEZVOUS_MODEL": str(model), "RENDEZVOUS_GROUP": f"rendezvous.{name}"}
+    return Service(name, module, env=env)
+
+
+def process_of(service: Service, around: Surroundings, web_port: int) -> ProcessSpec:
+    """Return the process that runs *service*, its health, metrics and state on *web_port*."""
+    env = {
+        "RENDEZVOUS_BOOTSTRAP_SERVERS": around.bootstrap_servers,
+        "RENDEZVOUS_INSTANCE": f"{service.name}-0",
+        "RENDEZVOUS_WEB_PORT": str(web_port),
+        "RENDEZVOUS_DATA_DIR": str(around.data_dir / service.name),
+        "RENDEZVOUS_LOG_LEVEL": around.log_level,
+        "PYTHONUNBUFFERED": "1",
+        **service.env,
+    }
+    return ProcessSpec(
+        service.name,
+        (sys.executable, "-m", service.module),
+        MappingProxyType(env),
+        http_ready(f"http://{HOST}:{web_port}/health/ready"),
+        service.stage,
+    )
