@@ -23,3 +23,7 @@ class BadExpressionError(ContractError):
 
 class BadExtractorError(ContractError):
     """A route's extractor cannot work on any request; str() names the step and what is wrong with it."""
+
+
+class BadPolicyError(ContractError):
+    """A policy document is not as it has to be; str() begins with the place, file:line."""
