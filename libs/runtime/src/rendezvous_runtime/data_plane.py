@@ -94,6 +94,11 @@ class DataPlane:
         return self._loop.membership.partitions if self._loop else frozenset()
 
     @property
+    def joined(self) -> bool:
+        """Whether its group has dealt out the partitions, be it none to this process, and it is at work."""
+        return self._loop.membership.joined if self._loop else False
+
+    @property
     def reachable(self) -> bool:
         """Whether the broker answered when it was last asked."""
         return self._loop.broker.reachable if self._loop else False

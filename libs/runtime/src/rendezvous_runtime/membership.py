@@ -47,6 +47,8 @@ class Membership:
         self._committed: dict[TopicPartition, int] = {}
         self.partitions: frozenset[int] = frozenset()
         self.changes = 0
+        # Whether the group has dealt out the partitions, be it none to this process.
+        self.joined = False
 
     def join(self) -> None:
         """Ask for partitions of the handler's topics."""
@@ -112,6 +114,7 @@ class Membership:
             self._handler.on_revoke(sorted(gone), self._clock.now())
         self._held = []
         self._committed = {}
+        self.joined = False
         self.changes += 1
         self._forget()
 
@@ -128,6 +131,7 @@ class Membership:
         self.changes += 1
         numbers = co_partitions(assigned, self._handler.topics)
         if not numbers:
+            self.joined = True
             return
         self._handler.on_assign(sorted(numbers), self._clock.now())
         starts = self._starts(consumer, assigned)
@@ -136,6 +140,7 @@ class Membership:
         self._recover(starts)
         self._committed = starts
         self.partitions = numbers
+        self.joined = True
         _LOG.info("partitions assigned", partitions=sorted(numbers))
 
     def _on_revoke(self, _: Consumer, revoked: list[KafkaPartition]) -> None:

@@ -6,6 +6,7 @@ from functools import partial
 import faust
 import structlog
 from faust.app.base import BootStrategy
+from faust.tables import TableManager
 from mode import Service
 from prometheus_client import CollectorRegistry, ProcessCollector
 from rendezvous_contracts.topics import CONTROL, STATUS
@@ -24,6 +25,7 @@ from rendezvous_runtime.shell.gate import BrokerGate
 from rendezvous_runtime.shell.heartbeat import Heartbeat
 from rendezvous_runtime.shell.parts import Parts
 from rendezvous_runtime.shell.plane import PlaneService
+from rendezvous_runtime.shell.quiet import MODE_LOG
 from rendezvous_runtime.shell.views import views as shell_views
 from rendezvous_runtime.shell.web import ServiceWeb
 from rendezvous_runtime.status import Describe, undescribed
@@ -42,8 +44,17 @@ class _Boot(BootStrategy):
         return [*self.web_server(), *self.sensors(), *clients, *streams, *own]
 
 
+class _Tables(TableManager):
+    async def on_start(self) -> None:
+        """Start at once: Faust waits a second for modules that declare tables late; here none does."""
+        await self._update_channels()
+        await self.recovery.start()
+
+
 class ServiceApp(faust.App):
     """A Faust application that runs a data plane; *data_plane* can send from any thread."""
+
+    logger = MODE_LOG
 
     BootStrategy = _Boot
     settings: ServiceSettings
@@ -153,6 +164,7 @@ def _faust_app(settings: ServiceSettings) -> ServiceApp:
         web_router_enabled=False,
         web_stats_enabled=False,
         worker_redirect_stdouts=False,
+        TableManager=_Tables,
     )
     app.settings = settings
     app.transport = GrouplessTransport([url], app)

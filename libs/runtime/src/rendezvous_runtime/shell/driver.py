@@ -17,6 +17,7 @@ from faust.types import TP
 from rendezvous_runtime.settings import KafkaSettings
 from rendezvous_runtime.shell.credentials import auth_arguments
 from rendezvous_runtime.shell.gate import CONTROL_PARTITION
+from rendezvous_runtime.shell.quiet import MODE_LOG
 
 
 def connect(settings: KafkaSettings) -> AIOKafkaConsumer:
@@ -34,6 +35,7 @@ def connect(settings: KafkaSettings) -> AIOKafkaConsumer:
 
 
 class _ConsumerThread(driver.AIOKafkaConsumerThread):
+    logger = MODE_LOG
     settings: KafkaSettings
 
     def _create_worker_consumer(self, transport: object) -> AIOKafkaConsumer:  # noqa: ARG002 - Faust's hook
@@ -60,6 +62,8 @@ class _ConsumerThread(driver.AIOKafkaConsumerThread):
 
 
 class _Consumer(driver.Consumer):
+    logger = MODE_LOG
+
     def _new_consumer_thread(self) -> _ConsumerThread:
         thread = _ConsumerThread(self, loop=self.loop, beacon=self.beacon)
         thread.settings = self.app.settings

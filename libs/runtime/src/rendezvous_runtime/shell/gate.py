@@ -10,6 +10,8 @@ from aiokafka.errors import KafkaError
 from mode import Service
 from rendezvous_contracts.topics import CONTROL
 
+from rendezvous_runtime.shell.quiet import MODE_LOG
+
 _RETRY_S: Final = 0.25
 _REMIND_S: Final = 10.0
 _log = structlog.get_logger(__name__)
@@ -23,6 +25,8 @@ class BrokerGate(Service):
 
     *found* is called with the offset at which that topic ends. Until then *waiting_for* says what is wrong.
     """
+
+    logger = MODE_LOG
 
     def __init__(
         self, connect: Callable[[], AIOKafkaConsumer], servers: str, found: Callable[[int], None]

@@ -9,12 +9,16 @@ from faust.types import TopicT
 from mode import Service
 from scoring.v1.status_pb2 import Status
 
+from rendezvous_runtime.shell.quiet import MODE_LOG
+
 _LAST_S: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
 class Heartbeat(Service):
     """Sends what *status* returns to *topic*, keyed by the instance, every *interval_s* seconds."""
+
+    logger = MODE_LOG
 
     def __init__(self, topic: TopicT, status: Callable[[], Status], interval_s: float) -> None:
         super().__init__()

@@ -8,6 +8,7 @@ import structlog
 from mode import Service
 
 from rendezvous_runtime.data_plane import DataPlane
+from rendezvous_runtime.shell.quiet import MODE_LOG
 
 _LOOK_S: Final = 0.02
 _log = structlog.get_logger(__name__)
@@ -15,6 +16,8 @@ _log = structlog.get_logger(__name__)
 
 class PlaneService(Service):
     """Starts *plane* once *may_start*, ends the process when it fails, and drains it at a stop."""
+
+    logger = MODE_LOG
 
     def __init__(self, plane: DataPlane, may_start: Callable[[], bool], grace_s: float) -> None:
         super().__init__()
@@ -29,12 +32,14 @@ class PlaneService(Service):
             return f"the data plane failed: {self._plane.failure}"
         if not self._running:
             return "the data plane is not started yet"
-        return None if self._plane.alive else "the data plane has ended"
+        if not self._plane.alive:
+            return "the data plane has ended"
+        return None if self._plane.joined else "its group has not dealt out the partitions yet"
 
     @property
     def alive(self) -> bool:
-        """Whether nothing is wrong with the plane: it runs, or its time has not come."""
-        return not self._running or self._plane.alive
+        """Whether nothing is wrong with the plane: it runs, or it is not its time."""
+        return not self._running or self.should_stop or self._plane.alive
 
     @Service.task
     async def _run(self) -> None:

@@ -5,12 +5,15 @@ from aiohttp.web import AppRunner, TCPSite
 from faust.web.drivers.aiohttp import Web
 
 from rendezvous_runtime.errors import ServiceError
+from rendezvous_runtime.shell.quiet import MODE_LOG
 
 _log = structlog.get_logger(__name__)
 
 
 class ServiceWeb(Web):
     """Binds any free port if the settings say 0, says which, and explains a port that is taken."""
+
+    logger = MODE_LOG
 
     async def start_server(self) -> None:
         """Listen; raises ServiceError if the address is taken or not this machine's."""
