@@ -1,6 +1,8 @@
 """Creates the topics of the contracts in a broker."""
 
-from collections.abc import Iterable
+import time
+import time
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -10,6 +12,8 @@ from rendezvous_contracts.topics import TOPICS, TopicSpec
 from rendezvous_local.errors import LocalError, NotReadyError
 
 _TIMEOUT_S: Final = 30.0
+_POLL_S: Final = 0.02
+_EVERY_S: Final = 0.05
 
 
 def create_topics(bootstrap_servers: str, partitions: int, specs: Iterable[TopicSpec] = TOPICS) -> None:
@@ -31,15 +35,22 @@ def create_topics(bootstrap_servers: str, partitions: int, specs: Iterable[Topic
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise NotReadyError(f"topic {name} could not be created: {error.args[0].str()}") from error
-    _check_partitions(admin, {name: count for name, (_, count) in wanted.items()})
+    _await_partitions(admin, {name: count for name, (_, count) in wanted.items()})
 
 
-def _check_partitions(admin: AdminClient, wanted: dict[str, int]) -> None:
-    topics = admin.list_topics(timeout=_TIMEOUT_S).topics
+def _await_partitions(admin: AdminClient, wanted: Mapping[str, int]) -> None:
+    """Wait until the broker, which learns of a new topic a little later, has a leader for each partition."""
+    deadline = time.monotonic() + _TIMEOUT_S
     for name, count in wanted.items():
-        there = len(topics[name].partitions) if name in topics else 0
-        if there != count:
-            raise LocalError(
-                f"topic {name} has {there} partitions, not {count}: the number cannot change under data; "
-                f"keep to {there}, or start with an empty data directory"
-            )
+        while (there := _led_partitions(admin, name)) != count:
+            if there > count or time.monotonic() > deadline:
+                raise LocalError(
+                    f"topic {name} has {there} partitions, not {count}: the number cannot change under data; "
+                    f"keep to {there}, or start with an empty data directory"
+                )
+            time.sleep(_POLL_S)
+
+
+def _led_partitions(admin: AdminClient, name: str) -> int:
+    topic = admin.list_topics(timeout=_TIMEOUT_S).topics.get(name)
+    return sum(partition.leader >= 0 for partition in topic.partitions.values()) if topic else 0
