@@ -3,10 +3,9 @@
 from collections.abc import Collection, Iterable
 
 from rendezvous_contracts.durations import format_duration
-from scoring.v1.answer_pb2 import Source
 
 from rendezvous_engine.mailbox import Mailbox
-from rendezvous_engine.policy import Policy, Verdict
+from rendezvous_engine.policy import REFUSED, Policy, Verdict
 
 # A verdict, the encoded outputs to answer with, and why it is not a model's score.
 Choice = tuple[Verdict, bytes, str]
@@ -50,21 +49,16 @@ def without_policy(box: Mailbox, newest: Policy | None) -> Choice:
     head = box.head
     reason = f"revision {head.revision} of route {head.route!r} is not known here"
     if newest is None:
-        return _refused(box), b"", reason
-    verdict = Verdict(head.route, head.revision, Source.SOURCE_DEFAULT, rule="default")
-    return verdict, newest.default, f"{reason}; this is the default of revision {newest.revision}"
+        return REFUSED, b"", reason
+    return newest.defaulted, newest.default, f"{reason}; this is the default of revision {newest.revision}"
 
 
 def with_problem(box: Mailbox) -> Choice:
     """Return what *box* is answered with, at once, when its request could not be prepared for any model."""
     policy = box.policy
     if policy is None:
-        return _refused(box), b"", box.head.problem
+        return REFUSED, b"", box.head.problem
     return policy.defaulted, policy.default, box.head.problem
-
-
-def _refused(box: Mailbox) -> Verdict:
-    return Verdict(box.head.route, box.head.revision, Source.SOURCE_REFUSED, rule="refused")
 
 
 def _why_default(box: Mailbox, policy: Policy, *, waited: bool) -> str:

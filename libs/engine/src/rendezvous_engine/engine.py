@@ -53,9 +53,9 @@ class Limits:
     """
 
     early_hold_us: int = 5_000_000
-    early_scores: int = 200_000
-    answers: int = 50_000
-    mailboxes: int = 100_000
+    early_scores: int = 50_000
+    answers: int = 20_000
+    mailboxes: int = 50_000
     scores_per_mailbox: int = 256
 
 
@@ -276,7 +276,7 @@ class Engine:
         head = box.head
         box.answer = answer = encode_answer(
             box.id,
-            verdict.encode(head.extractor, reason),
+            verdict.encode(head, reason),
             outputs,
             (head.sent_at_us, box.deadline_at, now.wall, head.digest),
             head.request_offset,
@@ -315,6 +315,15 @@ class Engine:
     def open(self) -> int:
         """How many mailboxes are open."""
         return len(self._boxes)
+
+    def oldest_early_offset(self) -> int | None:
+        """Return the lowest place in `scores` of those that wait for their input, or None."""
+        return self._early.oldest_offset()
+
+    @property
+    def ahead(self) -> bool:
+        """Whether scores run so far ahead of inputs that no more are wanted until inputs have come."""
+        return len(self._early) * 2 >= self._limits.early_scores
 
     @property
     def full(self) -> bool:

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from rendezvous_contracts.routes import describe_tier, late_window_us, ranked_models, scoring_models
 from scoring.v1.answer_pb2 import Answer, Source
 from scoring.v1.control_pb2 import Route
 from scoring.v1.control_pb2 import Tier as TierMessage
+from scoring.v1.input_pb2 import InputHead
 
 from rendezvous_engine.encoding import arrival_prefix
 from rendezvous_engine.selectors import AnyOf, Named, Selector
@@ -30,22 +31,27 @@ class Verdict:
     rule: str = ""
     _encoded: dict[str, bytes] = field(default_factory=dict, repr=False)
 
-    def encode(self, extractor: str, reason: str = "") -> bytes:
-        """Return its part of an Answer, for a request that *extractor* prepared."""
+    def encode(self, head: InputHead, reason: str = "") -> bytes:
+        """Return its part of the Answer to *head*."""
         if reason:
-            return self._encode(extractor, reason)
+            return self._encode(head, reason)
+        extractor = head.extractor
         encoded = self._encoded.get(extractor)
         if encoded is None:
             # A revision has one extractor; more names are somebody's mistake, and not worth memory.
             self._encoded.clear()
-            encoded = self._encoded[extractor] = self._encode(extractor, "")
+            encoded = self._encoded[extractor] = self._encode(head, "")
         return encoded
 
-    def _encode(self, extractor: str, reason: str) -> bytes:
+    def _encode(self, head: InputHead, reason: str) -> bytes:
         return Answer(
-            route=self.route, revision=self.revision, extractor=extractor, source=self.source,
+            route=head.route, revision=head.revision, extractor=head.extractor, source=self.source,
             model=self.model, tier=self.tier, rule=self.rule, reason=reason,
         ).SerializeToString()  # fmt: skip
+
+
+# Where there is no route to speak of, and so nothing to count it under.
+REFUSED: Final = Verdict("", 0, Source.SOURCE_REFUSED, rule="refused")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

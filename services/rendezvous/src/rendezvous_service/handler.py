@@ -1,0 +1,192 @@
+"""The Handler of the rendezvous: an engine for each partition; records in, answers and decisions out."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from rendezvous_contracts.topics import ANSWERS, DECISIONS, INPUTS, SCORES
+from rendezvous_engine.engine import Engine, Limits, Place
+from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
+from rendezvous_engine.policy import Policy
+from rendezvous_runtime.clock import Now
+from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.dead_letters import dead_letter
+from rendezvous_runtime.stream import Record, Send, TopicPartition
+from scoring.v1.input_pb2 import InputHead
+from scoring.v1.score_pb2 import ScoreHead
+from scoring.v1.status_pb2 import Passed, Status
+
+from rendezvous_service.metrics import RendezvousMetrics
+from rendezvous_service.policies import PolicyBook
+from rendezvous_service.settings import RendezvousSettings
+
+
+class Partition:
+    """One partition: its engine, and how far its scores have been read."""
+
+    __slots__ = ("engine", "next_score", "scores_floor", "seen")
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        # The policies that have decided here.
+        self.seen: set[Policy | None] = {None}
+        self.next_score = 0
+        # No input of the batch at hand needs a score before this one.
+        self.scores_floor = 0
+
+
+class Rendezvous:
+    """Joins `inputs` with `scores`, partition by partition; writes `answers` and `decisions`."""
+
+    topics: Sequence[str] = (INPUTS, SCORES)
+    intake: Collection[str] = (INPUTS,)
+    recovery_topic: str = ANSWERS
+
+    def __init__(
+        self, control: ControlView, metrics: RendezvousMetrics, limits: Limits, *, recovery_window_us: int
+    ) -> None:
+        self._policies = PolicyBook(control)
+        self._metrics = metrics
+        self._limits = limits
+        self.recovery_window_us = recovery_window_us
+        self._partitions: dict[int, Partition] = {}
+        # Replaced and never changed, for describe reads it from another thread.
+        self._passed: Mapping[tuple[str, int], int] = {}
+
+    def on_assign(self, partitions: Collection[int], now: Now) -> None:  # noqa: ARG002 - as Handler has it
+        """Begin *partitions* empty; what was answered there is read back before their first input."""
+        for number in partitions:
+            self._partitions[number] = Partition(Engine(self._policies, self._limits))
+
+    def on_revoke(self, partitions: Collection[int], now: Now) -> None:  # noqa: ARG002 - as Handler has it
+        """Forget *partitions*: their next owner reads their open requests again."""
+        for number in partitions:
+            self._partitions.pop(number, None)
+        self._passed = {at: revision for at, revision in self._passed.items() if at[1] not in partitions}
+
+    def on_recovered(self, records: Sequence[Record], now: Now) -> None:  # noqa: ARG002 - as the protocol has it
+        """Learn from `answers` what has been answered."""
+        for record in records:
+            key, value = record.key(), record.value()
+            partition = self._partitions.get(record.partition())
+            if key and value and partition:
+                partition.engine.recover([(key, value)])
+
+    def on_records(self, records: Sequence[Record], now: Now) -> Sequence[Send]:
+        """Join *records*; return answers, decisions and dead letters."""
+        sends: list[Send] = []
+        self._look_at_policies(now)
+        for partition in self._partitions.values():
+            early = partition.engine.oldest_early_offset()
+            partition.scores_floor = (
+                partition.next_score if early is None else min(partition.next_score, early)
+            )
+        for record in records:
+            try:
+                if record.topic() == SCORES:
+                    self._on_score(record, now)
+                elif not self._on_input(record, now):
+                    sends.append(_refuse(record, "another request has used this id; the first one stands"))
+            except Exception as error:  # noqa: BLE001 - whatever is in one record, the next one is joined
+                sends.append(_refuse(record, error))
+        self._collect(sends)
+        return sends
+
+    def on_time(self, now: Now) -> Sequence[Send]:
+        """Answer what is due, close what is complete."""
+        self._look_at_policies(now)
+        unknown = self._metrics.scores(ScoreOutcome.UNKNOWN)
+        for partition in self._partitions.values():
+            for early in partition.engine.on_time(now):
+                _count(unknown, early.head.model)
+        sends: list[Send] = []
+        self._collect(sends)
+        return sends
+
+    def next_time(self) -> int | None:
+        """Return the nearest tier, deadline or closing time."""
+        times = [partition.engine.next_time() for partition in self._partitions.values()]
+        return min((at for at in times if at is not None), default=None)
+
+    def checkpoint(self) -> Mapping[TopicPartition, int]:
+        """Return the offsets of the oldest open request of each partition, and of the scores it may need."""
+        needed = {}
+        for number, partition in self._partitions.items():
+            low = partition.engine.low_water()
+            if low is not None:
+                needed[TopicPartition(SCORES, number)] = low.scores_offset
+                if low.input_offset >= 0:
+                    needed[TopicPartition(INPUTS, number)] = low.input_offset
+        return needed
+
+    def drained(self, now: Now) -> bool:  # noqa: ARG002 - as the protocol has it
+        """Return whether every request read has its answer."""
+        return not any(partition.engine.unanswered() for partition in self._partitions.values())
+
+    def saturated(self) -> Collection[str]:
+        """Return the topic that runs ahead of the other by more than memory is meant for."""
+        engines = [partition.engine for partition in self._partitions.values()]
+        topics = []
+        if any(engine.full for engine in engines):
+            topics.append(INPUTS)
+        if any(engine.ahead for engine in engines):
+            topics.append(SCORES)
+        return topics
+
+    def describe(self, status: Status) -> None:
+        """Write into *status* which revision was decided by on which partition; any thread may call it."""
+        for (route, number), revision in self._passed.items():
+            status.passed.append(Passed(route=route, partition=number, revision=revision))
+
+    def _look_at_policies(self, now: Now) -> None:
+        if self._policies.has_moved():
+            for partition in self._partitions.values():
+                partition.engine.on_policies(now)
+
+    def _on_input(self, record: Record, now: Now) -> bool:
+        key, value = record.key(), record.value()
+        if not key or not value:
+            raise ValueError("an input needs its request id as key, and a value")
+        partition = self._partitions[record.partition()]
+        place = Place(record.offset(), partition.scores_floor)
+        outcome = partition.engine.on_input(key, InputHead.FromString(value), place, now)
+        self._metrics.input(outcome)
+        return outcome is not InputOutcome.CONFLICTING
+
+    def _on_score(self, record: Record, now: Now) -> None:
+        key, value = record.key(), record.value()
+        if not key or not value:
+            raise ValueError("a score needs its request id as key, and a value")
+        partition = self._partitions[record.partition()]
+        offset = record.offset()
+        head = ScoreHead.FromString(value)
+        outcome = partition.engine.on_score(key, head, value, offset, now)
+        partition.next_score = offset + 1
+        _count(self._metrics.scores(outcome), head.model)
+
+    def _collect(self, sends: list[Send]) -> None:
+        """Turn what gathered in the engines into *sends*."""
+        for number, partition in self._partitions.items():
+            effects = partition.engine.take_effects()
+            for box in effects.answered:
+                sends.append(Send(ANSWERS, number, box.id, box.answer or b""))
+                if box.policy not in partition.seen:
+                    self._pass(number, partition, box.policy)
+            for request_id, answer in effects.repeated:
+                sends.append(Send(ANSWERS, number, request_id, answer))
+            for box, decision, _ in effects.decided:
+                sends.append(Send(DECISIONS, number, box.id, decision))
+            self._metrics.effects(effects)
+        self._metrics.open(sum(partition.engine.open for partition in self._partitions.values()))
+
+    def _pass(self, number: int, partition: Partition, policy: Policy | None) -> None:
+        """Note that *policy* has decided for the first time on a partition."""
+        partition.seen.add(policy)
+        if policy and self._passed.get((policy.route, number), 0) < policy.revision:
+            self._passed = {**self._passed, (policy.route, number): policy.revision}
+
+
+def _count(counts: dict[str, int], model: str) -> None:
+    counts[model] = counts.get(model, 0) + 1
+
+
+def _refuse(record: Record, error: Exception | str) -> Send:
+    return dead_letter(record, error, service=RendezvousSettings.service)
