@@ -53,13 +53,15 @@ def decode(topic: str, value: bytes | None) -> Archived:
     """Return the message of *topic* that *value* is; raises UndecodableError if it is none."""
     kind = MESSAGES[topic]
     if value is None:
-        raise UndecodableError(f"a record of {topic} without a value: send a {kind.__name__}")
+        raise UndecodableError(
+            f"a record of {topic} without a value: its value has to be the message {kind.__name__}"
+        )
     try:
         message = kind.FromString(value)
     except DecodeError as error:
-        raise UndecodableError(f"these bytes are not a {kind.__name__}: {error}") from None
+        raise UndecodableError(f"these bytes are not a valid {kind.__name__}: {error}") from None
     if not id_of(message):
-        raise UndecodableError(f"a {kind.__name__} without a request id")
+        raise UndecodableError(f"this {kind.__name__} has no request id")
     return message
 
 
