@@ -101,5 +101,5 @@ def _errors_explained() -> Iterator[None]:
     try:
         yield
     except (LocalError, ContractError) as error:
-        _errors.print(f"error: {error}", style="red", markup=False, highlight=False)
+        _errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         raise typer.Exit(1) from None

@@ -1,7 +1,6 @@
 """Creates the topics of the contracts in a broker."""
 
 import time
-import time
 from collections.abc import Iterable, Mapping
 from typing import Final
 
@@ -13,7 +12,6 @@ from rendezvous_local.errors import LocalError, NotReadyError
 
 _TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.02
-_EVERY_S: Final = 0.05
 
 
 def create_topics(bootstrap_servers: str, partitions: int, specs: Iterable[TopicSpec] = TOPICS) -> None:
@@ -35,22 +33,22 @@ def create_topics(bootstrap_servers: str, partitions: int, specs: Iterable[Topic
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise NotReadyError(f"topic {name} could not be created: {error.args[0].str()}") from error
-    _await_partitions(admin, {name: count for name, (_, count) in wanted.items()})
+    for name, (_, count) in wanted.items():
+        _await_partitions(admin, name, count)
 
 
-def _await_partitions(admin: AdminClient, wanted: Mapping[str, int]) -> None:
-    """Wait until the broker, which learns of a new topic a little later, has a leader for each partition."""
+def _await_partitions(admin: AdminClient, name: str, count: int) -> None:
+    """Wait until each partition has a leader: the broker learns of a new topic a little later."""
     deadline = time.monotonic() + _TIMEOUT_S
-    for name, count in wanted.items():
-        while (there := _led_partitions(admin, name)) != count:
-            if there > count or time.monotonic() > deadline:
-                raise LocalError(
-                    f"topic {name} has {there} partitions, not {count}: the number cannot change under data; "
-                    f"keep to {there}, or start with an empty data directory"
-                )
-            time.sleep(_POLL_S)
-
-
-def _led_partitions(admin: AdminClient, name: str) -> int:
-    topic = admin.list_topics(timeout=_TIMEOUT_S).topics.get(name)
-    return sum(partition.leader >= 0 for partition in topic.partitions.values()) if topic else 0
+    while time.monotonic() < deadline:
+        topic = admin.list_topics(timeout=_TIMEOUT_S).topics.get(name)
+        partitions = topic.partitions.values() if topic else ()
+        if partitions and len(partitions) != count:
+            raise LocalError(
+                f"topic {name} has {len(partitions)} partitions, not {count}: the number cannot change under "
+                f"data; keep to {len(partitions)}, or start with an empty data directory"
+            )
+        if partitions and all(partition.leader >= 0 for partition in partitions):
+            return
+        time.sleep(_POLL_S)
+    raise NotReadyError(f"topic {name} has no leaders {_TIMEOUT_S:g} s after it was created")
