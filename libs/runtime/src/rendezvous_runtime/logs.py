@@ -12,6 +12,9 @@ from rendezvous_runtime.settings import ServiceSettings
 # They tell their whole inner life at INFO; what matters of it, the shell says itself.
 _CHATTY: Final = ("aiokafka", "faust", "mode", "asyncio", "aiohttp.access")
 
+_REPEAT_S: Final = 10.0
+_REMEMBERED: Final = 1_000
+
 
 def configure_logs(settings: ServiceSettings) -> None:
     """
@@ -35,6 +38,7 @@ def configure_logs(settings: ServiceSettings) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_formatter(settings, shared))
+    handler.addFilter(_Repeats())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.log_level)
@@ -44,6 +48,25 @@ def configure_logs(settings: ServiceSettings) -> None:
         library.handlers.clear()
         library.propagate = True
         library.setLevel(quiet)
+
+
+class _Repeats(logging.Filter):
+    """Drops what a library says again within ten seconds: clients repeat themselves at every retry."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[tuple[str, str], float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if not record.name.startswith(_CHATTY):
+            return True
+        what = (record.name, str(record.msg))
+        if record.created - self._said.get(what, -_REPEAT_S) < _REPEAT_S:
+            return False
+        if len(self._said) > _REMEMBERED:
+            self._said.clear()
+        self._said[what] = record.created
+        return True
 
 
 def _formatter(settings: ServiceSettings, shared: list[Processor]) -> logging.Formatter:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import faust
-import structlog
 from faust.app.base import BootStrategy
 from faust.tables import TableManager
 from mode import Service
@@ -31,8 +30,6 @@ from rendezvous_runtime.shell.web import ServiceWeb
 from rendezvous_runtime.status import Describe, undescribed
 from rendezvous_runtime.stream import Handler
 
-_log = structlog.get_logger(__name__)
-
 
 class _Boot(BootStrategy):
     def server(self) -> Iterable[Service]:
@@ -45,6 +42,8 @@ class _Boot(BootStrategy):
 
 
 class _Tables(TableManager):
+    logger = MODE_LOG
+
     async def on_start(self) -> None:
         """Start at once: Faust waits a second for modules that declare tables late; here none does."""
         await self._update_channels()
@@ -88,16 +87,10 @@ class ServiceApp(faust.App):
         await self.parts.plane.stop()
         await self.heartbeat.stop()
         if self.parts.gate.waiting_for() is None:
-            await self._say_goodbye()
+            status = self.parts.status()
+            status.stopping = self.data_plane.failure is None
+            await self.heartbeat.try_send(status)
         await super().on_stop()
-
-    async def _say_goodbye(self) -> None:
-        status = self.parts.status()
-        status.stopping = self.data_plane.failure is None
-        try:
-            await self.heartbeat.send(status)
-        except Exception as error:  # noqa: BLE001 - without a broker the stop goes on
-            _log.warning("the last status is not sent", error=str(error))
 
 
 def create_service_app(
@@ -138,7 +131,7 @@ def create_service_app(
     )
     _follow_control(app, follower)
     status_topic = app.topic(STATUS, key_serializer="raw", value_serializer="raw")
-    app.heartbeat = Heartbeat(status_topic, app.parts.status, settings.heartbeat_s)
+    app.heartbeat = Heartbeat(status_topic, app.parts, settings.heartbeat_s)
     for path, view in shell_views(app.parts).items():
         app.page(path)(view)
     if views is not None:

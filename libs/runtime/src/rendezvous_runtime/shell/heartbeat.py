@@ -1,46 +1,80 @@
-"""Sends the status of the instance once a second, and a last one when it leaves."""
+"""Sends the status of the instance once a second, and at once when something in it changes."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from faust.types import TopicT
 from mode import Service
+from rendezvous_control.state import State
 from scoring.v1.status_pb2 import Status
 
+from rendezvous_runtime.health import Readiness
 from rendezvous_runtime.shell.quiet import MODE_LOG
 
-_LAST_S: Final = 2.0
+_LOOK_S: Final = 0.05
+_SEND_S: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
+class Reported(Protocol):
+    """What the status is about."""
+
+    @property
+    def state(self) -> State:
+        """The control state folded so far."""
+        ...
+
+    def readiness(self) -> Readiness:
+        """Return whether it is ready, and if not, why."""
+        ...
+
+    def status(self) -> Status:
+        """Return what the instance says of itself now."""
+        ...
+
+
 class Heartbeat(Service):
-    """Sends what *status* returns to *topic*, keyed by the instance, every *interval_s* seconds."""
+    """
+    Sends the status of *reported* to *topic*, keyed by the instance, every *interval_s* seconds.
+
+    A change of readiness or of the control offset is sent without delay: others wait for it.
+    """
 
     logger = MODE_LOG
 
-    def __init__(self, topic: TopicT, status: Callable[[], Status], interval_s: float) -> None:
+    def __init__(self, topic: TopicT, reported: Reported, interval_s: float) -> None:
         super().__init__()
         self._topic = topic
-        self._status = status
+        self._reported = reported
         self._interval_s = interval_s
+        self._failing = False
 
     @Service.task
     async def _beat(self) -> None:
-        failing = False
+        clock = asyncio.get_running_loop().time
+        sent, due = None, clock()
         while not self.should_stop:
-            try:
-                await self.send(self._status())
-                failing = False
-            except Exception as error:  # noqa: BLE001 - without a broker the service goes on
-                if not failing:
-                    _log.warning("status is not sent", error=str(error))
-                failing = True
-            await self.sleep(self._interval_s)
+            readiness = self._reported.readiness()
+            told = (readiness, self._reported.state.next_offset)
+            if told != sent or clock() >= due:
+                if sent is None or sent[0] != readiness:
+                    _log.info(
+                        "ready" if readiness.ready else "not ready", waiting_for=readiness.detail or None
+                    )
+                sent, due = told, clock() + self._interval_s
+                await self.try_send(self._reported.status())
+            await self.sleep(_LOOK_S)
 
-    async def send(self, status: Status) -> None:
-        """Send *status*; raises what the producer raises, and TimeoutError when that takes too long."""
+    async def try_send(self, status: Status) -> None:
+        """Send *status*; without a broker the service goes on, and says so once."""
         key, value = status.instance.encode(), status.SerializeToString()
-        async with asyncio.timeout(_LAST_S):
-            await (await self._topic.send(key=key, value=value, partition=0))
+        try:
+            async with asyncio.timeout(_SEND_S):
+                await (await self._topic.send(key=key, value=value, partition=0))
+        except Exception as error:  # noqa: BLE001 - Faust's, aiokafka's and the timeout's have no common root
+            if not self._failing:
+                _log.warning("status is not sent", why=str(error) or type(error).__name__)
+            self._failing = True
+        else:
+            self._failing = False
