@@ -4,7 +4,11 @@ import random
 from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import quoteattr
 
-_HEAD = '<?xml version="1.0" encoding="UTF-8"?>\n<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><Header/>'
+_HEAD = (
+    '<?xml version="1.0" encoding="UTF-8"?>\n'
+    '<PMML xmlns="http://www.dmg.org/PMML-4_4" version="4.4"><Header/>'
+)
+_TARGET = '<DataField name="quality" optype="continuous" dataType="double"/>'
 
 
 def _dictionary(inputs: Sequence[str], target: str, *, classes: Sequence[str] = ()) -> str:
@@ -29,27 +33,27 @@ def _output(target: str) -> str:
 
 
 def regression(
-    coefficients: Mapping[str, float], intercept: float = 0.0, *, target: str = "quality", field_xml: str = ""
+    coefficients: Mapping[str, float], intercept: float = 0.0, *, target: str = "quality"
 ) -> bytes:
-    """Return a linear regression; *field_xml* adds data fields and is for documents that test their types."""
+    """Return a linear regression."""
     names = tuple(coefficients)
     predictors = "".join(
         f"<NumericPredictor name={quoteattr(name)} coefficient={quoteattr(repr(factor))}/>"
         for name, factor in coefficients.items()
     )
-    dictionary = _dictionary(names, target).replace("</DataDictionary>", f"{field_xml}</DataDictionary>")
     return (
-        f'{_HEAD}{dictionary}<RegressionModel functionName="regression">{_schema(names, target)}'
-        f"{_output(target)}<RegressionTable intercept={quoteattr(repr(intercept))}>{predictors}"
-        "</RegressionTable></RegressionModel></PMML>"
+        f'{_HEAD}{_dictionary(names, target)}<RegressionModel functionName="regression">'
+        f"{_schema(names, target)}{_output(target)}"
+        f"<RegressionTable intercept={quoteattr(repr(intercept))}>{predictors}</RegressionTable>"
+        "</RegressionModel></PMML>"
     ).encode()
 
 
 def typed_regression(data_fields: str, mining_fields: str, predictors: str) -> bytes:
     """Return a regression for `quality` out of the raw XML of its fields and predictors."""
     return (
-        f'{_HEAD}<DataDictionary>{data_fields}<DataField name="quality" optype="continuous" dataType="double"/>'
-        f'</DataDictionary><RegressionModel functionName="regression"><MiningSchema>{mining_fields}'
+        f"{_HEAD}<DataDictionary>{data_fields}{_TARGET}</DataDictionary>"
+        f'<RegressionModel functionName="regression"><MiningSchema>{mining_fields}'
         f'<MiningField name="quality" usageType="target"/></MiningSchema>{_output("quality")}'
         f'<RegressionTable intercept="1">{predictors}</RegressionTable></RegressionModel></PMML>'
     ).encode()
@@ -70,13 +74,13 @@ def forest(names: Sequence[str], *, trees: int = 50, depth: int = 8, seed: int =
     """Return a forest that averages random regression trees over *names*, for costs, not for wisdom."""
     rng = random.Random(seed)  # noqa: S311 - no secret
     segments = "".join(
-        f'<Segment id="{number}"><True/><TreeModel functionName="regression" splitCharacteristic="binarySplit">'
-        f'{_schema(names, "quality")}{_node(rng, names, depth, "<True/>")}</TreeModel></Segment>'
+        f'<Segment id="{number}"><True/><TreeModel functionName="regression">'
+        f"{_schema(names, 'quality')}{_node(rng, names, depth, '<True/>')}</TreeModel></Segment>"
         for number in range(1, trees + 1)
     )
     return (
         f'{_HEAD}{_dictionary(names, "quality")}<MiningModel functionName="regression">'
-        f'{_schema(names, "quality")}{_output("quality")}'
+        f"{_schema(names, 'quality')}{_output('quality')}"
         f'<Segmentation multipleModelMethod="average">{segments}</Segmentation></MiningModel></PMML>'
     ).encode()
 
@@ -95,10 +99,10 @@ def two_class_tree(field: str, cut: float, *, low: str = "poor", high: str = "go
         )
 
     return (
-        f'{_HEAD}{_dictionary([field], "grade", classes=[low, high])}'
+        f"{_HEAD}{_dictionary([field], 'grade', classes=[low, high])}"
         f'<TreeModel functionName="classification">{_schema([field], "grade")}<Output>'
         '<OutputField name="grade" optype="categorical" dataType="string" feature="predictedValue"/>'
         f'<OutputField name="p_{high}" optype="continuous" dataType="double" feature="probability" '
         f'value="{high}"/></Output><Node score="{low}" recordCount="20"><True/>'
-        f'{leaf(low, "lessOrEqual")}{leaf(high, "greaterThan")}</Node></TreeModel></PMML>'
+        f"{leaf(low, 'lessOrEqual')}{leaf(high, 'greaterThan')}</Node></TreeModel></PMML>"
     ).encode()

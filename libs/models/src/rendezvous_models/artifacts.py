@@ -11,8 +11,9 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import IO, Final
 from urllib.parse import unquote, urlsplit
 
 from scoring.v1.control_pb2 import Artifact
@@ -56,10 +57,12 @@ class ArtifactStore:
 
     def _check_declared(self, artifact: Artifact) -> None:
         if len(artifact.sha256) != _DIGEST_BYTES:
-            raise ArtifactRefusedError("the descriptor has no sha256 of the artifact; publish the model with it")
+            raise ArtifactRefusedError(
+                "the descriptor has no sha256 of the artifact; publish the model with it"
+            )
         if not 0 < artifact.size <= self._max_bytes:
             raise ArtifactRefusedError(
-                f"the artifact has {artifact.size} bytes by its descriptor; allowed are 1 to {self._max_bytes}"
+                f"the descriptor says {artifact.size} bytes; an artifact may have 1 to {self._max_bytes}"
             )
 
     def _copy(self, artifact: Artifact, copy: Path) -> None:
@@ -105,12 +108,12 @@ def _local_path(location: str) -> Path:
     if location.startswith("/"):
         return Path(location)
     raise ArtifactRefusedError(
-        f"location {location[:200]!r} is of a kind that is not read here; use file:///path or an absolute path"
+        f"location {location[:200]!r} is of a kind that is not read; use file:///path or an absolute path"
     )
 
 
 @contextmanager
-def _open_regular(path: Path) -> Iterator[BinaryIO]:
+def _open_regular(path: Path) -> Iterator[BufferedReader]:
     """Open *path*, a resolved one: a link or a device that has taken its place since is refused."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(descriptor, "rb") as file:
@@ -119,7 +122,7 @@ def _open_regular(path: Path) -> Iterator[BinaryIO]:
         yield file
 
 
-def _write(chunks: Iterable[bytes], target: BinaryIO, limit: int) -> tuple[bytes, int]:
+def _write(chunks: Iterable[bytes], target: IO[bytes], limit: int) -> tuple[bytes, int]:
     """Copy *chunks*, not much beyond *limit*, and return sha256 and size of what was copied."""
     digest, size = hashlib.sha256(), 0
     for chunk in chunks:

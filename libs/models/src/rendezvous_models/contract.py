@@ -103,7 +103,7 @@ def create_runtime(descriptor: Model, options: RuntimeOptions) -> ModelRuntime:
         kind = entry.load()
     except ImportError as error:
         raise RuntimeUnavailableError(
-            f"the runtime for {entry.name} is not installed ({error}); install rendezvous-models[{entry.name}]"
+            f"the runtime for {entry.name} lacks a part ({error}); install rendezvous-models[{entry.name}]"
         ) from error
     runtime: ModelRuntime = kind(descriptor, options)
     return runtime

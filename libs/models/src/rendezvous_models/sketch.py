@@ -1,7 +1,7 @@
 """Quantiles of many positive numbers in little memory, to a stated relative accuracy; mergeable."""
 
 import math
-from collections.abc import Mapping
+from collections import Counter
 from typing import Final
 
 _ACCURACY: Final = 0.01
@@ -9,6 +9,7 @@ _GAMMA: Final = (1 + _ACCURACY) / (1 - _ACCURACY)
 _PER_LOG: Final = 1 / math.log(_GAMMA)
 _SMALLEST: Final = 1e-9
 _LARGEST: Final = 1e15
+_ZERO: Final = math.floor(math.log(_SMALLEST) * _PER_LOG)  # the bin below all others
 
 
 class Sketch:
@@ -18,38 +19,29 @@ class Sketch:
     Numbers up to 1e-9 count as 0 and those above 1e15 as 1e15, which bounds the bins at about 2,800.
     """
 
-    __slots__ = ("_bins", "_zeros", "count")
+    __slots__ = ("bins",)
 
     def __init__(self) -> None:
-        self.count = 0
-        self._zeros = 0
-        self._bins: dict[int, int] = {}
+        self.bins: Counter[int] = Counter()
 
     def add(self, value: float, times: int = 1) -> None:
         """Count *value* (not negative, not NaN) *times* times."""
-        self.count += times
         if value <= _SMALLEST:
-            self._zeros += times
+            self.bins[_ZERO] += times
         else:
-            index = math.ceil(math.log(min(value, _LARGEST)) * _PER_LOG)
-            self._bins[index] = self._bins.get(index, 0) + times
+            self.bins[math.ceil(math.log(min(value, _LARGEST)) * _PER_LOG)] += times
 
     def merge(self, other: "Sketch") -> None:
         """Count all that *other* has counted."""
-        self.count += other.count
-        self._zeros += other._zeros
-        for index, times in other._bins.items():
-            self._bins[index] = self._bins.get(index, 0) + times
+        self.bins.update(other.bins)
 
     def quantile(self, share: float) -> float:
         """Return the value that *share* (0 to 1) of the numbers do not exceed; 0 if there are none."""
-        bins: Mapping[int, int] = dict(self._bins)  # another thread may be counting
-        wanted = max(1, math.ceil(share * (self._zeros + sum(bins.values()))))
-        seen = self._zeros
-        if seen >= wanted or not bins:
-            return 0.0
-        for index in sorted(bins):
-            seen += bins[index]
+        bins = sorted(self.bins.copy().items())  # a copy: another thread may be counting
+        wanted = max(1, math.ceil(share * sum(times for _, times in bins)))
+        seen = 0
+        for index, times in bins:
+            seen += times
             if seen >= wanted:
-                break
-        return 2 * _GAMMA**index / (_GAMMA + 1)
+                return 0.0 if index == _ZERO else 2 * _GAMMA**index / (_GAMMA + 1)
+        return 0.0

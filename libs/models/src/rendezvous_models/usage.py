@@ -23,7 +23,7 @@ class UsageCounter:
         self._durations = Sketch()
 
     def add(self, rows: int, failed: int, duration_us: int) -> None:
-        """Count a batch of *rows* (at least one), of which *failed* failed, that took *duration_us* in all."""
+        """Count a batch of *rows* (1 or more), *failed* of them in vain, that took *duration_us* in all."""
         per_row = round(duration_us / rows)
         self.min_us = min(self.min_us, per_row) if self.count else per_row
         self.max_us = max(self.max_us, per_row)

@@ -94,7 +94,7 @@ class _Walk:
         parser.StartElementHandler = self._start
         parser.EndElementHandler = self._end
         try:
-            parser.Parse(content, True)  # noqa: FBT003 - positional only
+            parser.Parse(content, True)
             return content.decode(self._encoding).removeprefix("\ufeff")
         except expat.ExpatError as error:
             raise BadModelError(f"the artifact is not an XML document: {error}") from error
@@ -175,10 +175,12 @@ class _Walk:
 
 
 def _number(text: str | None) -> float | None:
+    if text is None:
+        return None
     try:
-        return None if text is None else float(text)
+        return float(text)
     except ValueError as error:
-        raise BadModelError(f"the PMML document has an interval to {text[:40]!r}, which is no number") from error
+        raise BadModelError(f"the PMML document has an interval to {text[:40]!r}, no number") from error
 
 
 def _widen(each: Field, low: float | None, high: float | None, *, first: bool) -> None:

@@ -1,0 +1,105 @@
+"""
+Where an assigned model stands and what is to be done next: pure.
+
+unknown -> fetching -> loading -> warming -> ready -> draining -> unknown, or failed on the way. A model that
+was ready goes on serving while its replacement is on the way, and also when that fails.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+from typing import Final
+
+from rendezvous_control.state import ModelEntry
+from rendezvous_runtime.clock import Now
+from scoring.v1.control_pb2 import Model
+
+_FIRST_RETRY_US: Final = 1_000_000
+_LAST_RETRY_US: Final = 60_000_000
+
+
+class Phase(Enum):
+    """Where a model stands."""
+
+    UNKNOWN = "not in the control log"
+    FETCHING = "fetching and verifying its artifact"
+    LOADING = "loading"
+    WARMING = "warming up"
+    READY = "ready"
+    FAILED = "failed"
+    DRAINING = "removed, scoring what is still under way"
+
+
+NEXT: Final[dict[Phase, frozenset[Phase]]] = {
+    Phase.UNKNOWN: frozenset({Phase.FETCHING}),
+    Phase.FETCHING: frozenset({Phase.LOADING, Phase.FAILED}),
+    Phase.LOADING: frozenset({Phase.WARMING, Phase.FAILED}),
+    Phase.WARMING: frozenset({Phase.READY, Phase.FAILED}),
+    Phase.READY: frozenset({Phase.FETCHING, Phase.DRAINING}),
+    Phase.FAILED: frozenset({Phase.FETCHING, Phase.DRAINING, Phase.UNKNOWN}),
+    Phase.DRAINING: frozenset({Phase.FETCHING, Phase.UNKNOWN}),
+}
+
+
+class Action(Enum):
+    """What the loader is to do with a model now."""
+
+    NOTHING = "nothing"
+    LOAD = "load"
+    DRAIN = "drain"
+    UNLOAD = "unload"
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """
+    One assigned model (*name* is name@version) and where it stands.
+
+    *since_us* is a wall time; *due* a monotonic one, of the next retry or the end of draining; *descriptor*
+    is the one that was last taken up, *failures* how often in a row that has failed.
+    """
+
+    name: str
+    phase: Phase = Phase.UNKNOWN
+    since_us: int = 0
+    reason: str = ""
+    due: int | None = None
+    failures: int = 0
+    descriptor: Model | None = None
+
+    def to(self, phase: Phase, now: Now) -> "Course":
+        """Return the course in *phase*; one that cannot follow is a defect (ValueError)."""
+        if phase not in NEXT[self.phase]:
+            raise ValueError(f"{self.name}: {self.phase.name} is not followed by {phase.name}")
+        failures = 0 if phase is Phase.READY else self.failures
+        return replace(self, phase=phase, since_us=now.wall, reason="", due=None, failures=failures)
+
+    def taken_up(self, descriptor: Model, now: Now) -> "Course":
+        """Return the course as *descriptor* begins to be loaded."""
+        failures = self.failures if descriptor == self.descriptor else 0
+        return replace(self.to(Phase.FETCHING, now), descriptor=descriptor, failures=failures)
+
+    def failed(self, reason: str, now: Now, *, passing: bool) -> "Course":
+        """Return the course after a load that failed; where that can pass, it is due to be tried again."""
+        pause = min(_FIRST_RETRY_US << min(self.failures, 16), _LAST_RETRY_US)
+        due = now.mono + pause if passing else None
+        course = self.to(Phase.FAILED, now)
+        return replace(course, reason=reason, due=due, failures=self.failures + 1)
+
+
+def next_action(course: Course, entry: ModelEntry | None, now: Now) -> Action:
+    """Return what to do about *course*, given what the control log says about its model."""
+    if entry is None or entry.removed is not None:
+        return _when_gone(course, now)
+    if course.phase in {Phase.UNKNOWN, Phase.DRAINING} or entry.model != course.descriptor:
+        return Action.LOAD
+    return Action.LOAD if course.phase is Phase.FAILED and _is_due(course, now) else Action.NOTHING
+
+
+def _when_gone(course: Course, now: Now) -> Action:
+    if course.phase in {Phase.READY, Phase.FAILED}:
+        return Action.DRAIN
+    return Action.UNLOAD if course.phase is Phase.DRAINING and _is_due(course, now) else Action.NOTHING
+
+
+def _is_due(course: Course, now: Now) -> bool:
+    return course.due is not None and course.due <= now.mono

@@ -1,0 +1,46 @@
+"""What a process that holds models says of them: on `status`, and of its own readiness."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from scoring.v1.status_pb2 import ModelState, ModelStatus, Status
+
+from rendezvous_models.lifecycle import Course, Phase
+from rendezvous_models.shelf import ReadyModels
+
+_STATES: Final[Mapping[Phase, ModelState.ValueType]] = {
+    Phase.UNKNOWN: ModelState.MODEL_STATE_UNSPECIFIED,
+    Phase.FETCHING: ModelState.MODEL_STATE_LOADING,
+    Phase.LOADING: ModelState.MODEL_STATE_LOADING,
+    Phase.WARMING: ModelState.MODEL_STATE_LOADING,
+    Phase.READY: ModelState.MODEL_STATE_READY,
+    Phase.FAILED: ModelState.MODEL_STATE_FAILED,
+    Phase.DRAINING: ModelState.MODEL_STATE_DRAINING,
+}
+
+
+def waiting_for(courses: Mapping[str, Course], ready: ReadyModels) -> str | None:
+    """Return what is missing until every assigned model can score; None: nothing."""
+    missing = [
+        f"{name}: {course.phase.value}" + (f": {course.reason}" if course.reason else "")
+        for name, course in courses.items()
+        if name not in ready
+    ]
+    return "; ".join(missing) or None
+
+
+def describe(status: Status, courses: Mapping[str, Course], ready: ReadyModels) -> None:
+    """Add the assigned models to *status*."""
+    for name, course in courses.items():
+        held = ready.get(name)
+        status.models.append(
+            ModelStatus(
+                model=name,
+                type=course.descriptor.type if course.descriptor else "",
+                description=course.descriptor.description if course.descriptor else "",
+                state=_STATES[course.phase],
+                reason=course.reason or ("" if held else course.phase.value),
+                since_us=course.since_us,
+                usage=held.usage.to_message() if held else None,
+            )
+        )

@@ -1,0 +1,72 @@
+"""What a process that scores with models can be told."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+from rendezvous_contracts.errors import BadNameError
+from rendezvous_contracts.names import parse_model_id
+from rendezvous_runtime.settings import ServiceSettings
+
+
+class ScoringSettings(ServiceSettings):
+    """
+    The settings of a model container or a canary.
+
+    Processes with different models must not share a group, for each has to see every input; so the default
+    group is named after the models, and replicas of the same models share the partitions.
+    """
+
+    model: Annotated[tuple[str, ...], NoDecode] = Field(
+        description="name@version of what to score with, comma-separated"
+    )
+    artifact_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
+        default=(), description=f"directories that model locations may name, separated by {os.pathsep!r}"
+    )
+    artifact_max_bytes: int = Field(256 << 20, ge=1, description="the largest model artifact, in bytes")
+    jvm_heap_mb: int = Field(512, ge=16, description="what a JVM may use for its objects, in MB")
+    max_batch: int = Field(256, ge=1, le=10_000, description="rows that a model is given at once")
+    drain_s: float = Field(10.0, ge=0, description="how long a removed model still scores, in seconds")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_models(cls, data: dict[str, object]) -> dict[str, object]:
+        models = "_".join(_split(data.get("model"), ",")).replace("@", ".")
+        named = {"instance": f"{cls.service}-{models}-0", "group": f"rendezvous.{cls.service}.{models}"}
+        return named | data
+
+    @field_validator("model", mode="before")
+    @classmethod
+    def _models(cls, value: object) -> tuple[str, ...]:
+        return _split(value, ",")
+
+    @field_validator("artifact_roots", mode="before")
+    @classmethod
+    def _roots(cls, value: object) -> tuple[str, ...]:
+        return _split(value, os.pathsep)
+
+    @model_validator(mode="after")
+    def _are_models(self) -> Self:
+        if not self.model:
+            raise ValueError("RENDEZVOUS_MODEL names no model: give name@version, like wine-forest@3")
+        if len(set(self.model)) < len(self.model):
+            raise ValueError("RENDEZVOUS_MODEL names a model twice")
+        for name in self.model:
+            try:
+                parse_model_id(name)
+            except BadNameError as error:
+                raise ValueError(f"RENDEZVOUS_MODEL: {error}") from error
+        return self
+
+
+def _split(value: object, separator: str) -> tuple[str, ...]:
+    """Return the parts of a text from the environment, or of what a caller gave as a sequence."""
+    parts = value.split(separator) if isinstance(value, str) else map(str, _sequence(value))
+    return tuple(filter(None, map(str.strip, parts)))
+
+
+def _sequence(value: object) -> Iterable[object]:
+    return value if isinstance(value, list | tuple) else ()

@@ -1,0 +1,69 @@
+"""The models that one process holds, as its data thread sees them: one mapping, swapped in whole."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from rendezvous_models.contract import ModelRuntime
+from rendezvous_models.usage import UsageCounter
+from rendezvous_models.validation import InputValidator
+
+
+@dataclass(frozen=True)
+class ReadyModel:
+    """A model that can score: loaded, warmed up, with its inputs' fields compiled."""
+
+    name: str  # name@version
+    runtime: ModelRuntime
+    validator: InputValidator
+    usage: UsageCounter = field(default_factory=UsageCounter)
+
+
+ReadyModels = Mapping[str, ReadyModel]
+
+
+class Shelf:
+    """
+    Hands the ready models from the loader's thread to the data thread without a lock.
+
+    *assigned* are the names (name@version) that this process is to score with, ready or not. The data thread
+    works between open and its end; once a replaced mapping is_idle, nobody reads it any more, and what only
+    it held can be unloaded.
+    """
+
+    def __init__(self, assigned: tuple[str, ...]) -> None:
+        self.assigned = assigned
+        self.ready: ReadyModels = MappingProxyType({})
+        self._turns = 0  # odd while the data thread works; only it writes this
+
+    @contextmanager
+    def open(self) -> Iterator[ReadyModels]:
+        """Yield the ready models of this moment; they stay loaded until the block ends."""
+        self._turns += 1
+        try:
+            yield self.ready
+        finally:
+            self._turns += 1
+
+    def replace(self, ready: ReadyModels) -> "Turn":
+        """Swap in *ready*, and return what tells when nobody reads what was there before."""
+        self.ready = MappingProxyType(dict(ready))
+        return Turn(self, self._turns)
+
+    @property
+    def turns(self) -> int:
+        """How often the data thread has begun or ended a piece of work."""
+        return self._turns
+
+
+class Turn:
+    """The moment of a replacement."""
+
+    def __init__(self, shelf: Shelf, turns: int) -> None:
+        self._shelf = shelf
+        self._turns = turns
+
+    def is_over(self) -> bool:
+        """Whether the work that the data thread was at, if it was, has ended since."""
+        return self._turns % 2 == 0 or self._shelf.turns != self._turns
