@@ -101,6 +101,7 @@ def create_service_app(
     clock: Clock | None = None,
     registry: CollectorRegistry | None = None,
     waiting_for: WaitingFor = nothing,
+    may_start: Callable[[], bool] = lambda: True,
     describe: Describe = undescribed,
     views: Callable[[ServiceApp], None] | None = None,
     services: Sequence[Service] = (),
@@ -109,8 +110,9 @@ def create_service_app(
     Return the application of a service; nothing is connected before it is run.
 
     *handler* gets the per-request topics once *control* shows all that the control log held at the start.
-    *waiting_for* says what the service itself still needs before it is ready, *describe* completes each
-    Status, *views* adds web views, *services* run beside the data plane.
+    *waiting_for* says what the service itself still needs before it is ready. *may_start* holds the data
+    plane back until the service can handle records: who joins its group before takes partitions away from
+    one that can. *describe* completes each Status, *views* adds web views, *services* run beside the plane.
     """
     clock = clock or SystemClock()
     registry = registry or CollectorRegistry()
@@ -124,7 +126,7 @@ def create_service_app(
         registry=registry,
         follower=follower,
         gate=BrokerGate(partial(connect, settings), settings.bootstrap_servers, follower.expect),
-        plane=PlaneService(app.data_plane, lambda: follower.caught_up, settings.grace_s),
+        plane=PlaneService(app.data_plane, lambda: follower.caught_up and may_start(), settings.grace_s),
         waiting_for=waiting_for,
         describe=describe,
         services=services,

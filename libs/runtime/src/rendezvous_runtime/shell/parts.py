@@ -48,8 +48,8 @@ class Parts:
             lambda: "it is stopping" if self.stopping else None,
             self.gate.waiting_for,
             self.follower.waiting_for,
+            self.waiting_for,  # before the plane, which may wait for the same
             self.plane.waiting_for,
-            self.waiting_for,
         ]
         return readiness(conditions)
 
