@@ -1,0 +1,76 @@
+"""Puts the gateway together."""
+
+from aiohttp import web
+from prometheus_client import CollectorRegistry
+from rendezvous_runtime.clock import Clock, SystemClock
+from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.shell import ServiceApp, create_service_app
+
+from rendezvous_gateway.admission import Limits
+from rendezvous_gateway.asking import Asking
+from rendezvous_gateway.desk import Desk
+from rendezvous_gateway.exchange import Exchange
+from rendezvous_gateway.feed import AnswerFeed
+from rendezvous_gateway.inference import Inference
+from rendezvous_gateway.metrics import DeskCollector, GatewayMetrics
+from rendezvous_gateway.pages import Pages
+from rendezvous_gateway.questions import Questions
+from rendezvous_gateway.readiness import Readiness
+from rendezvous_gateway.server import HttpServer, create_web
+from rendezvous_gateway.settings import GatewaySettings
+from rendezvous_gateway.streaming import Streaming
+
+
+def create_app(
+    settings: GatewaySettings, *, clock: Clock | None = None, registry: CollectorRegistry | None = None
+) -> ServiceApp:
+    """Return the gateway as an application; nothing is connected before it is run."""
+    clock = clock or SystemClock()
+    registry = registry or CollectorRegistry()
+    control = ControlView()
+    metrics = GatewayMetrics(registry)
+    exchange = Exchange(Desk(read_limits(settings), metrics.answered), clock)
+    registry.register(DeskCollector(exchange.desk))
+    feed = AnswerFeed(exchange, settings.service)
+    readiness = Readiness(feed.waiting_for)
+    served = endpoints(settings, control, exchange, readiness, clock)
+    server = HttpServer(settings, create_web(settings, metrics, served), exchange)
+    app = create_service_app(
+        settings,
+        feed,
+        control,
+        clock=clock,
+        registry=registry,
+        waiting_for=readiness.own,
+        services=[server],
+    )
+    exchange.connect(app.data_plane)
+    readiness.surround(lambda: app.parts.readiness().detail or None)
+    return app
+
+
+def endpoints(
+    settings: GatewaySettings,
+    control: ControlView,
+    exchange: Exchange,
+    readiness: Readiness,
+    clock: Clock,
+) -> list[web.RouteDef]:
+    """Return all that the public interface serves."""
+    questions = Questions(control, settings.max_request_bytes)
+    return [
+        *Pages(questions).endpoints(),
+        *Asking(questions, exchange, clock).endpoints(),
+        *Streaming(questions, exchange, settings.stream_window, settings.max_body_bytes).endpoints(),
+        *Inference(questions, exchange, readiness, settings.max_rows).endpoints(),
+    ]
+
+
+def read_limits(settings: GatewaySettings) -> Limits:
+    """Return the limits that *settings* name."""
+    return Limits(
+        tolerance_us=round(settings.gateway_tolerance_ms * 1000),
+        pending=settings.max_pending,
+        backlog=settings.max_backlog,
+        remember_bytes=settings.remember_bytes,
+    )
