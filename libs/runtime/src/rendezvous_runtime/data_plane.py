@@ -99,6 +99,11 @@ class DataPlane:
         return self._loop.membership.joined if self._loop else False
 
     @property
+    def unacknowledged(self) -> int:
+        """How many records wait for the broker."""
+        return self._loop.delivery.unacknowledged if self._loop else 0
+
+    @property
     def reachable(self) -> bool:
         """Whether the broker answered when it was last asked."""
         return self._loop.broker.reachable if self._loop else False
