@@ -10,12 +10,13 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.delivery import Offsets
 from rendezvous_runtime.errors import DataPlaneError
-from rendezvous_runtime.stream import Handler, SupportsSeek, TopicPartition
+from rendezvous_runtime.stream import END, Handler, SupportsSeek, TopicPartition
 
 _LOG: Final = structlog.get_logger(__name__)
 _REQUEST_S: Final = 10.0
-# What Kafka takes for the beginning of a log when it is asked for offsets by time.
+# What Kafka takes for the two ends of a log when it is asked for offsets by time.
 _EARLIEST: Final = -2
+_LATEST: Final = -1
 
 
 class Membership:
@@ -159,17 +160,14 @@ class Membership:
     def _starts(self, consumer: Consumer, assigned: list[KafkaPartition]) -> dict[TopicPartition, int]:
         """Return where to go on: what the handler says, what is committed, or the beginning of the log."""
         committed = _offsets(consumer.committed(assigned, timeout=_REQUEST_S))
-        lowest = _offsets(
-            consumer.offsets_for_times(
-                [KafkaPartition(each.topic, each.partition, _EARLIEST) for each in assigned],
-                timeout=_REQUEST_S,
-            )
-        )
+        lowest = _bounds(consumer, assigned, _EARLIEST)
         seek = self._handler.start_offset if isinstance(self._handler, SupportsSeek) else None
+        wanted = {where: seek(where) for where in lowest} if seek else {}
+        highest = _bounds(consumer, assigned, _LATEST) if END in wanted.values() else {}
         starts = {}
         for where, low in lowest.items():
-            wanted = seek(where) if seek else None
-            offset = committed[where] if wanted is None else wanted
+            asked = wanted.get(where)
+            offset = committed[where] if asked is None else highest[where] if asked == END else asked
             if 0 <= offset < low:
                 _LOG.error("records deleted before they were read", where=where, first=offset, last=low - 1)
             starts[where] = max(offset, low)
@@ -194,6 +192,14 @@ def co_partitions(assigned: Collection[KafkaPartition], topics: Collection[str])
             "topics, and these must have the same number of partitions"
         )
     return next(iter(distinct), frozenset())
+
+
+def _bounds(
+    consumer: Consumer, assigned: Collection[KafkaPartition], end: int
+) -> Mapping[TopicPartition, int]:
+    """Return the first or the next offset of each partition, as *end* says."""
+    asked = [KafkaPartition(each.topic, each.partition, end) for each in assigned]
+    return _offsets(consumer.offsets_for_times(asked, timeout=_REQUEST_S))
 
 
 def _offsets(partitions: Collection[KafkaPartition]) -> Mapping[TopicPartition, int]:

@@ -13,11 +13,13 @@ rendezvous_runtime.testing (under virtual time) drive the same object in the sam
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Final, NamedTuple, Protocol, runtime_checkable
 
 from rendezvous_runtime.clock import Now
 
 Headers = list[tuple[str, bytes]]
+
+END: Final = -1
 
 
 class Record(Protocol):
@@ -151,5 +153,9 @@ class SupportsSeek(Protocol):
     """A handler that knows itself where to go on reading."""
 
     def start_offset(self, where: TopicPartition) -> int | None:
-        """Return the offset to start at, asked after on_assign; None: where its group has committed."""
+        """
+        Return the offset to start at, asked after on_assign; None: where its group has committed.
+
+        END: after all that is there now, for who needs no past.
+        """
         ...
