@@ -6,7 +6,7 @@ from typing import Protocol
 from rendezvous_contracts.topics import ANSWERS
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.dead_letters import dead_letter
-from rendezvous_runtime.stream import Record, Send, TopicPartition
+from rendezvous_runtime.stream import END, Record, Send, TopicPartition
 
 from rendezvous_gateway.admission import Arrived
 from rendezvous_gateway.wire import read_answer
@@ -39,6 +39,7 @@ class AnswerFeed:
         self._service = service
         self._owned: frozenset[int] = frozenset()
         self._told: frozenset[int] = frozenset()
+        self._read: set[int] = set()
 
     def waiting_for(self) -> str | None:
         """Return None once answers can come back, else what is waited for."""
@@ -47,6 +48,13 @@ class AnswerFeed:
     def on_assign(self, partitions: Collection[int], now: Now) -> None:  # noqa: ARG002 - the protocol's
         """Take over *partitions*; requests go there once reading is under way (on_time)."""
         self._owned |= frozenset(partitions)
+
+    def start_offset(self, where: TopicPartition) -> int | None:
+        """Return the end for a partition never held before: nobody here waits for older answers."""
+        if where.partition in self._read:
+            return None
+        self._read.add(where.partition)
+        return END
 
     def on_records(self, records: Sequence[Record], now: Now) -> Sequence[Send]:  # noqa: ARG002 - same
         """Pass on the answers in *records*; what is none becomes a dead letter."""
