@@ -109,14 +109,16 @@ class ManagedProcess:
         if self.pid is not None and self._popen is not None:
             self._popen.terminate()
 
-    def await_end(self) -> None:
-        """Return once it and its group have ended, by force after its grace."""
+    def await_end(self) -> bool:
+        """Return once it and its group have ended: whether it did so within its grace, not by force."""
         if self._popen is None:
-            return
+            return True
         with suppress(subprocess.TimeoutExpired):
             self._popen.wait(self.spec.grace_s)
+        by_itself = self._popen.poll() is not None
         self._signal(signal.SIGKILL)
         self._popen.wait()
+        return by_itself
 
     def log_tail(self) -> str:
         """Return the last lines that it wrote."""

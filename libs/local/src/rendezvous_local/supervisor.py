@@ -77,7 +77,10 @@ class Supervisor:
         for process in processes:
             self._do(process.terminate)
         for process in processes:
-            process.await_end()
+            if not process.await_end():
+                _log.warning(
+                    "%s was killed: it had not ended in %g s", process.spec.name, process.spec.grace_s
+                )
         self._do(self._record)
 
     def status(self) -> list[ProcessStatus]:

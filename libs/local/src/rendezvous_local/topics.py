@@ -1,7 +1,7 @@
 """Creates the topics of the contracts in a broker."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
