@@ -7,14 +7,13 @@ before it. Batches are gathered into windows; a window that is closed carries th
 committed once its reports, and those of the windows before it, are all in.
 """
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
-from rendezvous_contracts.topics import DEAD_LETTERS
 
 from rendezvous_runtime.dead_letters import too_large
 from rendezvous_runtime.errors import DataPlaneError, NotSentError, ProducerFullError
@@ -25,6 +24,7 @@ Offsets = Mapping[TopicPartition, int]
 Report = Callable[[KafkaError | None, Message | None], None]
 
 _WHERE: Final = itemgetter(0, 1)
+_TOPIC: Final = itemgetter(0)
 _FULL_WAIT_S: Final = 0.01
 
 
@@ -58,7 +58,9 @@ class Delivery:
         self._give_up = give_up
         self._open = _Window()
         self._closed: deque[_Window] = deque()
-        self.dead_letters = 0
+        # One for each thread that produces, for adding up is not safe between threads.
+        self._produced: Counter[str] = Counter()
+        self._sent: Counter[str] = Counter()
 
     def produce(self, sends: Sequence[Send]) -> None:
         """
@@ -66,6 +68,8 @@ class Delivery:
 
         Raises DataPlaneError when the broker has no place for one, or when waiting was given up.
         """
+        if not sends:
+            return
         count = len(sends)
         last = dict(zip(map(_WHERE, sends), range(count), strict=True))
         report = self._open.delivered
@@ -73,13 +77,13 @@ class Delivery:
         for index in last.values():
             reports[index] = report
         self._open.pending += len(last)
+        self._produced.update(map(_TOPIC, sends))
         produce = self._producer.produce
         for send, reported in zip(sends, reports, strict=True):
             topic, partition, key, value, headers = send
             try:
                 if headers:
                     produce(topic, value, key, partition, reported, headers=headers)
-                    self.dead_letters += topic == DEAD_LETTERS
                 else:
                     produce(topic, value, key, partition, reported)
             except BufferError:
@@ -99,6 +103,7 @@ class Delivery:
                     self._producer.produce(topic, value, key, partition, headers=headers)
                 else:
                     self._producer.produce(topic, value, key, partition)
+                self._sent[topic] += 1
             except BufferError:
                 raise ProducerFullError(
                     f"{topic}[{partition}]: {len(self._producer)} records wait for the broker already"
@@ -130,6 +135,10 @@ class Delivery:
         """Drop the windows of an assignment that is over."""
         self._closed.clear()
         self._open = _Window()
+
+    def produced(self) -> Counter[str]:
+        """Return how many records were given to the producer until now, by topic."""
+        return self._produced + self._sent
 
     @property
     def unacknowledged(self) -> int:

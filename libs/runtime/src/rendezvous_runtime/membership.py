@@ -1,7 +1,7 @@
 """Which partitions this process holds, where it reads them, and how far it has committed."""
 
-from collections.abc import Callable, Collection, Mapping
-from typing import Final
+from collections.abc import Collection, Mapping
+from typing import Final, Protocol
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
@@ -19,31 +19,36 @@ _EARLIEST: Final = -2
 _LATEST: Final = -1
 
 
-class Membership:
-    """
-    The assignment of one consumer.
+class Listener(Protocol):
+    """Whoever does what an assignment needs done."""
 
-    *recover* runs after the handler has its partitions and before any record; *settle* runs before they
-    are handed over, and makes what is done as safe as it can be in a bounded time; *forget* runs when they
-    are gone.
-    """
+    def before_assigned(self, starts: Offsets) -> None:
+        """Prepare: the handler has its partitions, and reads them from *starts* next."""
+        ...
+
+    def before_revoked(self) -> None:
+        """Make what is done as safe as it can be in a bounded time: another process goes on from there."""
+        ...
+
+    def after_revoked(self) -> None:
+        """Forget what belonged to the partitions that are gone."""
+        ...
+
+
+class Membership:
+    """The assignment of one consumer."""
 
     def __init__(
         self,
         consumer: Consumer,
         handler: Handler,
         clock: Clock,
-        *,
-        recover: Callable[[Offsets], None],
-        settle: Callable[[], None],
-        forget: Callable[[], None],
+        listener: Listener,
     ) -> None:
         self._consumer = consumer
         self._handler = handler
         self._clock = clock
-        self._recover = recover
-        self._settle = settle
-        self._forget = forget
+        self._listener = listener
         self._held: list[KafkaPartition] = []
         self._committed: dict[TopicPartition, int] = {}
         self.partitions: frozenset[int] = frozenset()
@@ -117,7 +122,7 @@ class Membership:
         self._committed = {}
         self.joined = False
         self.changes += 1
-        self._forget()
+        self._listener.after_revoked()
 
     def on_commit(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
         """Take in how a commit went: what was refused is committed again with the next."""
@@ -138,7 +143,7 @@ class Membership:
         starts = self._starts(consumer, assigned)
         self._held = [KafkaPartition(*where, offset) for where, offset in starts.items()]
         consumer.assign(self._held)
-        self._recover(starts)
+        self._listener.before_assigned(starts)
         self._committed = starts
         self.partitions = numbers
         self.joined = True
@@ -148,7 +153,7 @@ class Membership:
         """Hand over: what is acknowledged is committed before another process can ask for it."""
         if not self._held:
             return
-        self._settle()
+        self._listener.before_revoked()
         _LOG.info("partitions revoked", partitions=sorted({each.partition for each in revoked}))
         self.drop()
 

@@ -31,8 +31,7 @@ class PlaneMetrics:
             return Histogram(f"rendezvous_plane_{name}", text, buckets=buckets, registry=registry)
 
         self._read = counter("records_read", "Records read.")
-        self._sent = counter("records_sent", "Records acknowledged by the broker.")
-        self._failed = counter("sends_failed", "Records that the broker did not take.")
+        self._sent = counter("records_sent", "Records produced; those in flight are not acknowledged yet.")
         self._assigned = gauge("partitions_assigned", "Partitions that this process holds now.")
         self._in_flight = gauge("sends_in_flight", "Records produced and not yet acknowledged.")
         self._lag = gauge("lag_records", "Records between position and end.", "topic", "partition")
@@ -40,22 +39,21 @@ class PlaneMetrics:
         self._busy = histogram("handler_seconds", "Time that the handler took for a batch.", SECONDS)
         self._late = histogram("timer_lateness_seconds", "From the time asked for to on_time.", SECONDS)
 
-    def batch(self, read: Mapping[str, int], seconds: float) -> None:
-        """Count a batch: how many records of each topic were *read*, and how long the handler took."""
-        for topic, count in read.items():
-            self._read.labels(topic).inc(count)
-        self._batch.observe(sum(read.values()))
+    def batch(self, records: int, seconds: float) -> None:
+        """Count a batch: how many *records* it had, and how long the handler took."""
+        self._batch.observe(records)
         self._busy.observe(seconds)
 
-    def sent(self, acknowledged: Mapping[str, int], in_flight: int) -> None:
-        """Count what the broker acknowledged, by topic, and note how much is *in_flight*."""
-        for topic, count in acknowledged.items():
+    def read(self, records: Mapping[str, int]) -> None:
+        """Count the *records* read since the last call, by topic."""
+        for topic, count in records.items():
+            self._read.labels(topic).inc(count)
+
+    def sent(self, produced: Mapping[str, int], in_flight: int) -> None:
+        """Count what was *produced* since the last call, by topic, and note how much is *in_flight*."""
+        for topic, count in produced.items():
             self._sent.labels(topic).inc(count)
         self._in_flight.set(in_flight)
-
-    def failed(self, topic: str) -> None:
-        """Count one record that the broker did not take."""
-        self._failed.labels(topic).inc()
 
     def assigned(self, partitions: int) -> None:
         """Note how many partitions are held; what was known of their lag is no longer so."""

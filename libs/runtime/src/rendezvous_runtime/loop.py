@@ -1,0 +1,213 @@
+"""What the data plane's thread does: read, handle, produce, and commit what is acknowledged."""
+
+from collections.abc import Collection
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from rendezvous_runtime.broker_state import BrokerState
+from rendezvous_runtime.clock import Clock, Now
+from rendezvous_runtime.delivery import Delivery, Offsets
+from rendezvous_runtime.figures import Figures
+from rendezvous_runtime.kafka import PAUSE_AT, RESUME_AT, consumer_config, producer_config
+from rendezvous_runtime.membership import Membership
+from rendezvous_runtime.metrics import PlaneMetrics
+from rendezvous_runtime.reader import Reader
+from rendezvous_runtime.recovery import recover
+from rendezvous_runtime.settings import ServiceSettings
+from rendezvous_runtime.stream import Handler, SupportsBackPressure, SupportsDrain, SupportsRecovery
+
+_LOG: Final = structlog.get_logger(__name__)
+
+# A window of acknowledgements: so much work or so much time.
+_WINDOW_RECORDS: Final = 200
+_WINDOW_US: Final = 20_000
+_COMMIT_US: Final = 1_000_000
+_PROBE_S: Final = 0.2
+_START_PROBE_S: Final = 1.0
+# The part of a stop's time that is kept for what has to be acknowledged and committed at the end.
+_FLUSH_SHARE: Final = 0.2
+
+
+class Loop:
+    """One handler on one consumer and one producer. Only *stop* and delivery.send are for other threads."""
+
+    def __init__(
+        self, handler: Handler, settings: ServiceSettings, clock: Clock, metrics: PlaneMetrics
+    ) -> None:
+        self._handler = handler
+        # Asked once: the check costs more than the call.
+        self._drains = handler if isinstance(handler, SupportsDrain) else None
+        self._recovers = handler if isinstance(handler, SupportsRecovery) else None
+        self._fills = handler if isinstance(handler, SupportsBackPressure) else None
+        self._settings = settings
+        self._clock = clock
+        self.broker = BrokerState(settings.bootstrap_servers)
+        events = {"error_cb": self.broker.on_error}
+        self._consumer = Consumer({**consumer_config(settings), **events, "on_commit": self._on_commit})
+        self.delivery = Delivery(
+            Producer({**producer_config(settings), **events}), settings.service, self._out_of_time
+        )
+        self.membership = Membership(self._consumer, handler, clock, self)
+        self._reader = Reader(self._consumer, self.membership, self.broker, handler.topics)
+        self._figures = Figures(metrics)
+        self.finished = False
+        # After a failure positions and checkpoints say more than is done.
+        self._sound = True
+        self._stop_at: int | None = None
+        self._drain_until = 0
+        self._unmarked = 0
+        self._marked_at = self._committed_at = self._turned_at = clock.now().mono
+        self._safe: Offsets = {}
+        self._positions: Offsets = {}
+
+    def stop(self, timeout_s: float) -> None:
+        """Ask the thread to finish within *timeout_s* seconds; from any thread."""
+        now = self._clock.now().mono
+        self._drain_until = now + int(timeout_s * (1 - _FLUSH_SHARE) * 1e6)
+        self._stop_at = now + int(timeout_s * 1e6)
+
+    def run(self) -> None:
+        """Work until asked to stop; raises whatever makes going on impossible."""
+        try:
+            if self._wait_for_topics():
+                self.membership.join()
+                while not self._done():
+                    self._turn()
+                self._finish()
+        except BaseException:
+            self._sound = False
+            raise
+        finally:
+            self._consumer.close()
+
+    def before_assigned(self, starts: Offsets) -> None:
+        """Read back what the handler wants to know before the first record at *starts*."""
+        self._figures.assigned(starts)
+        if self._recovers is not None:
+            count = recover(self._recovers, self._handler.topics[0], starts, self._settings, self._clock)
+            _LOG.info("read back", topic=self._recovers.recovery_topic, records=count)
+        self._turned_at = self._clock.now().mono
+
+    def before_revoked(self) -> None:
+        """Flush and commit, in a bounded time, before partitions go to another process or this one ends."""
+        if not self._sound:
+            return
+        if not self._reader.holding:  # else positions say more than is done
+            self._mark(self._clock.now())
+        limit_s = self._settings.session_timeout_ms / 2_000
+        if self._stop_at is not None:
+            limit_s = (self._stop_at - self._clock.now().mono) / 1e6
+        if not self.delivery.flush(limit_s):
+            _LOG.warning("not all acknowledged", unacknowledged=self.delivery.unacknowledged)
+        try:
+            self._commit(wait=True)
+        except KafkaException as error:
+            _LOG.warning("offsets not committed", why=error.args[0].str())
+
+    def after_revoked(self) -> None:
+        """Keep nothing of the partitions that are gone."""
+        self.delivery.forget()
+        self._safe = self._positions = {}
+        self._unmarked = 0
+        self._figures.assigned({})
+
+    def _wait_for_topics(self) -> bool:
+        """Wait for the broker; return False if asked to stop before it came."""
+        while self._stop_at is None:
+            if self.broker.probe(self._consumer, self._handler.topics, _START_PROBE_S):
+                self._turned_at = self._clock.now().mono
+                return True
+        self.finished = True
+        return False
+
+    def _turn(self) -> None:
+        """Do one round: read, handle, produce, and now and then commit."""
+        due = self._handler.next_time()
+        batch = self._reader.read(None if due is None else due - self._clock.now().mono)
+        now = self._clock.now()
+        if now.mono - self._turned_at > self._settings.session_timeout_ms * 1_000:
+            batch = self._after_a_gap(batch)
+            now = self._clock.now()
+        if self.membership.partitions:
+            self._handle(batch, now)
+        self.delivery.poll()
+        self._look_after(now)
+        self._turned_at = now.mono
+
+    def _handle(self, batch: list[Message], now: Now) -> None:
+        if batch:
+            self.delivery.produce(self._handler.on_records(batch, now))
+            self._figures.handled(len(batch), now.mono, self._clock.now().mono)
+        due = self._handler.next_time()
+        if due is not None and due <= now.mono:
+            self._figures.late(now.mono - due)
+        elif not batch:
+            return
+        self.delivery.produce(self._handler.on_time(now))
+        self._unmarked += len(batch) or 1
+
+    def _after_a_gap(self, batch: list[Message]) -> list[Message]:
+        """Speak only if still entitled to: the process stood still for longer than its session."""
+        if self.membership.partitions and not self.membership.confirm():
+            self.membership.rejoin()
+            return []
+        return batch
+
+    def _look_after(self, now: Now) -> None:
+        self.broker.check()
+        self._reader.pause(self._to_pause())
+        if self._unmarked >= _WINDOW_RECORDS or (self._unmarked and now.mono - self._marked_at > _WINDOW_US):
+            self._mark(now)
+        if now.mono - self._committed_at > _COMMIT_US:
+            self._committed_at = now.mono
+            self._commit(wait=False)
+            self._figures.report(self._positions, self.membership.lag(self._positions), self.delivery)
+            if not self.broker.reachable:
+                self.broker.probe(self._consumer, self._handler.topics, _PROBE_S)
+
+    def _mark(self, now: Now) -> None:
+        """Note which offsets are safe once all that was produced until now is acknowledged."""
+        self._marked_at = now.mono
+        self._unmarked = 0
+        if self.membership.partitions:
+            self._positions = self.membership.positions()
+            self.delivery.mark({**self._positions, **self._handler.checkpoint()})
+
+    def _commit(self, *, wait: bool) -> None:
+        self._safe = self.delivery.acknowledged() or self._safe
+        self.membership.commit(self._safe, wait=wait)
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
+        self.membership.on_commit(error, partitions)
+
+    def _to_pause(self) -> Collection[str]:
+        waiting = self.delivery.unacknowledged
+        if waiting > PAUSE_AT or (self._reader.pausing and waiting > RESUME_AT):
+            return self._handler.topics
+        if self._fills is not None and self._fills.full():
+            return self._handler.topics
+        if self._stop_at is not None and self._drains is not None:
+            return self._drains.intake
+        return ()
+
+    def _done(self) -> bool:
+        if self._stop_at is None:
+            return False
+        if self._drains is None or not self.membership.partitions:
+            return True
+        now = self._clock.now()
+        return self._drains.drained(now) or now.mono > self._drain_until
+
+    def _finish(self) -> None:
+        """Have all acknowledged and committed, as far as the time allows."""
+        drained = self._drains is None or self._drains.drained(self._clock.now())
+        self.before_revoked()
+        self.finished = drained and self.delivery.unacknowledged == 0
+        if not self.finished:
+            _LOG.warning("stopped early", drained=drained, unacknowledged=self.delivery.unacknowledged)
+
+    def _out_of_time(self) -> bool:
+        return self._stop_at is not None and self._clock.now().mono > self._stop_at
