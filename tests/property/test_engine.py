@@ -192,7 +192,7 @@ def test_an_answer_names_a_model_whose_usable_score_had_come(steps: list[Step]) 
         else:
             assert not usable & {FOREST, MLP}
             assert answer.reason
-        assert not len(UnknownFieldSet(answer))  # type: ignore[no-untyped-call]  # as protobuf has it
+        assert not len(UnknownFieldSet(answer))
 
 
 @given(STEPS)
