@@ -1,0 +1,147 @@
+"""The control log, for programs: publish changes, and read the state that they fold to."""
+
+import time
+import uuid
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Final, Self
+
+from confluent_kafka import KafkaError, Message, Producer
+from rendezvous_contracts.topics import CONTROL
+from rendezvous_control.fold import fold_record
+from rendezvous_control.state import Refused, State
+from scoring.v1.control_pb2 import (
+    AddModel,
+    Control,
+    RemoveModel,
+    RollbackRoute,
+    SetRoute,
+    UpdateModel,
+)
+
+from rendezvous_client.errors import TooLargeError, UnreachableError
+from rendezvous_client.kafka import MAX_RECORD_BYTES, Kafka
+from rendezvous_client.reading import TopicReader
+
+
+class ControlReader:
+    """
+    Folds the control log as far as it has been written; close it.
+
+    *state* is what it says, *refused* (by offset) what changed nothing and why: as of the last catch_up.
+    """
+
+    def __init__(self, kafka: Kafka) -> None:
+        self.state = State()
+        self.refused: dict[int, Refused] = {}
+        self._reader = TopicReader(kafka, CONTROL)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        self._reader.close()
+
+    def catch_up(self) -> State:
+        """Fold all that was written before this call; return the state."""
+        for message in self._reader.catch_up():
+            self.state, refused = fold_record(self.state, message.value(), message.offset())
+            if refused is not None:
+                self.refused[refused.offset] = refused
+        return self.state
+
+
+def read_state(kafka: Kafka) -> State:
+    """Return the state that the control log folds to now."""
+    with ControlReader(kafka) as reader:
+        return reader.catch_up()
+
+
+Change = AddModel | UpdateModel | RemoveModel | SetRoute | RollbackRoute
+
+_MEMBERS: Final[Mapping[type[Change], str]] = {
+    AddModel: "add_model",
+    UpdateModel: "update_model",
+    RemoveModel: "remove_model",
+    SetRoute: "set_route",
+    RollbackRoute: "rollback_route",
+}
+
+
+def new_control(
+    change: Change,
+    author: str,
+    *,
+    reason: str = "",
+    expected_revision: int | None = None,
+    control_id: str = "",
+) -> Control:
+    """
+    Return the message by which *author* asks for *change* now.
+
+    *expected_revision*: the route's revision that the author saw; another one and the message is refused.
+    *control_id*: to repeat a message without repeating its effect; a new one unless given.
+    """
+    message = Control(
+        id=control_id or uuid.uuid4().hex,
+        author=author,
+        at_us=time.time_ns() // 1000,
+        reason=reason,
+        expected_revision=expected_revision,
+    )
+    getattr(message, _MEMBERS[type(change)]).CopyFrom(change)
+    return message
+
+
+class ControlPublisher:
+    """Writes to the control log; close it."""
+
+    def __init__(self, kafka: Kafka) -> None:
+        self._kafka = kafka
+        self._producer = Producer(kafka.producer_config())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the broker; nothing is under way, for publish waits."""
+        self._producer.flush(0)
+
+    def publish(self, message: Control) -> int:
+        """Append *message* and return its offset once it is safe. Whether it is applied, the fold says."""
+        value = message.SerializeToString()
+        if len(value) > MAX_RECORD_BYTES:
+            raise TooLargeError(
+                f"the message has {len(value)} bytes and brokers take {MAX_RECORD_BYTES}: "
+                "name the artifact by its location instead"
+            )
+        reports: list[KafkaError | int] = []
+
+        def delivered(error: KafkaError | None, record: Message) -> None:
+            reports.append(record.offset() if error is None else error)
+
+        self._producer.produce(CONTROL, value, key=message.id, partition=0, on_delivery=delivered)
+        return self._wait(reports)
+
+    def _wait(self, reports: list[KafkaError | int]) -> int:
+        deadline = time.monotonic() + self._kafka.timeout_s + 1
+        while not reports and time.monotonic() < deadline:
+            self._producer.poll(0.1)
+        match reports:
+            case [int() as offset]:
+                return offset
+            case [KafkaError() as error]:
+                raise self._kafka.explain(error, CONTROL)
+            case _:
+                raise UnreachableError(f"{self._kafka.bootstrap_servers} did not acknowledge in time")
