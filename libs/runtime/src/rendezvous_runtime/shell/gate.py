@@ -6,10 +6,11 @@ from typing import Final
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from mode import Service
 from rendezvous_contracts.topics import CONTROL
 
+from rendezvous_runtime.errors import ServiceError
 from rendezvous_runtime.shell.quiet import MODE_LOG
 
 _RETRY_S: Final = 0.25
@@ -17,6 +18,10 @@ _REMIND_S: Final = 10.0
 _log = structlog.get_logger(__name__)
 
 CONTROL_PARTITION: Final = TopicPartition(CONTROL, 0)
+
+
+class MissingTopicError(ServiceError):
+    """The broker is there, and the topic control is not."""
 
 
 class BrokerGate(Service):
@@ -47,7 +52,9 @@ class BrokerGate(Service):
         while not self.should_stop:
             try:
                 end = await self._end_of_control()
-            except (KafkaError, OSError) as error:
+            except KafkaConnectionError:
+                self._detail = f"no answer from the broker at {self._servers}"
+            except (KafkaError, OSError, MissingTopicError) as error:
                 self._detail = f"the broker at {self._servers}: {error}"
             else:
                 self._detail = None
@@ -61,11 +68,11 @@ class BrokerGate(Service):
     async def _end_of_control(self) -> int:
         """Return the offset after the last record; raises if the broker or the topic is not there."""
         consumer = self._connect()
-        consumer.assign([CONTROL_PARTITION])
         try:
             await consumer.start()
             if CONTROL not in await consumer.topics():
-                raise KafkaError(f"it has no topic {CONTROL}; create the topics")
+                raise MissingTopicError(f"it has no topic {CONTROL}; create the topics")
+            consumer.assign([CONTROL_PARTITION])
             ends = await consumer.end_offsets([CONTROL_PARTITION])
             return int(ends[CONTROL_PARTITION])
         finally:

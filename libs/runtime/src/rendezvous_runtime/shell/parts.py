@@ -45,6 +45,7 @@ class Parts:
     def readiness(self) -> Readiness:
         """Return whether it is ready, and if not, the first thing that it waits for."""
         conditions = [
+            self.plane.failed,
             lambda: "it is stopping" if self.stopping else None,
             self.gate.waiting_for,
             self.follower.waiting_for,

@@ -26,10 +26,13 @@ class PlaneService(Service):
         self._grace_s = grace_s
         self._running = False
 
+    def failed(self) -> str | None:
+        """Return None, or why the plane failed."""
+        failure = self._plane.failure
+        return None if failure is None else f"the data plane failed: {failure}"
+
     def waiting_for(self) -> str | None:
-        """Return None while the plane runs, else what is with it."""
-        if self._plane.failure is not None:
-            return f"the data plane failed: {self._plane.failure}"
+        """Return None while the plane runs and has its partitions, else what it waits for."""
         if not self._running:
             return "the data plane is not started yet"
         if not self._plane.alive:
