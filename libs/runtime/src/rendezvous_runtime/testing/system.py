@@ -7,8 +7,9 @@ from itertools import count
 from random import Random
 from typing import Final
 
+from rendezvous_runtime.clock import Now
 from rendezvous_runtime.errors import ServiceError
-from rendezvous_runtime.stream import Handler, Headers, Send, TopicPartition
+from rendezvous_runtime.stream import Handler, Headers, Send, SupportsDrain, TopicPartition
 from rendezvous_runtime.testing.clock import VirtualClock
 from rendezvous_runtime.testing.log import MemoryLog, MemoryRecord
 from rendezvous_runtime.testing.member import Delay, Member, Offsets, no_delay
@@ -117,8 +118,7 @@ class System:
         member = self.members[name]
         member.draining = True
         end = self.clock.now().mono + grace_us
-        drained = getattr(member.handler, "drained", lambda _: True)
-        while not drained(self.clock.now()) and self.clock.now().mono < end:
+        while not _is_drained(member.handler, self.clock.now()) and self.clock.now().mono < end:
             self._refresh()
             moment = self._next()
             self.run_for(max(0, min(end if moment is None else moment, end) - self.clock.now().mono))
@@ -183,6 +183,10 @@ class System:
             if gained := share - member.partitions:
                 member.assign(gained, now)
             self._wakes[member.name] = member.wake()
+
+
+def _is_drained(handler: Handler, now: Now) -> bool:
+    return not isinstance(handler, SupportsDrain) or handler.drained(now)
 
 
 def _ranges(partitions: int, members: int) -> list[set[int]]:
