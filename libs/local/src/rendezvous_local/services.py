@@ -46,13 +46,12 @@ def core_services(gateway_port: int, archive_dir: Path) -> tuple[Service, ...]:
 
 
 def model_service(model: ModelId, *, canary: bool = False) -> Service:
-    """Return the container of one model: a scorer of its own group, or the canary."""
+    """Return the container of one model, or the canary that scores with it."""
     kind, module = (
         ("canary", "rendezvous_canary") if canary else ("model-container", "rendezvous_model_container")
     )
     name = f"{kind}-{model.name}.{model.version}"  # a model's name has no dot: no two are called alike
-    env = {"MODEL": str(model), "RENDEZVOUS_MODEL": str(model), "RENDEZVOUS_GROUP": f"rendezvous.{name}"}
-    return Service(name, module, env=env)
+    return Service(name, module, env={"RENDEZVOUS_MODEL": str(model)})
 
 
 def process_of(service: Service, around: Surroundings, web_port: int) -> ProcessSpec:
