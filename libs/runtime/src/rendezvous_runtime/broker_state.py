@@ -9,6 +9,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException
 from rendezvous_runtime.errors import DataPlaneError
 
 _LOG: Final = structlog.get_logger(__name__)
+# The event bears only the code of a fatal error; what it is about is in its text.
+_FENCED: Final = "group.instance.id"
+
+
+def is_fatal(error: KafkaError) -> bool:
+    """Return whether the client that told of *error* can do nothing more."""
+    return bool(error.fatal() or error.code() == KafkaError._FATAL)  # noqa: SLF001 - the client's own constant
 
 
 class BrokerState:
@@ -22,9 +29,9 @@ class BrokerState:
 
     def on_error(self, error: KafkaError) -> None:
         """Take in an event of a client."""
-        if error.fatal() or error.code() == KafkaError._FATAL:  # noqa: SLF001 - the client's own constant
+        if is_fatal(error):
             self.fatal = self.fatal or error
-        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - as above
+        elif error.code() == KafkaError._ALL_BROKERS_DOWN:  # noqa: SLF001 - the client's own constant
             self.lost(self._last or error.str())
         else:
             self._last = error.str()
@@ -45,10 +52,9 @@ class BrokerState:
         """Raise DataPlaneError after an error that no retry heals."""
         if self.fatal is None:
             return
-        hint = ""
-        if self.fatal.code() == KafkaError.FENCED_INSTANCE_ID:
-            hint = "; another process runs under the same instance name: give each its own"
-        raise DataPlaneError(f"the Kafka client cannot go on: {self.fatal.str()}{hint}")
+        text = self.fatal.str()
+        hint = "; another process has the same instance name: give each its own" if _FENCED in text else ""
+        raise DataPlaneError(f"the Kafka client cannot go on: {text}{hint}")
 
     def probe(self, consumer: Consumer, topics: Sequence[str], timeout_s: float) -> bool:
         """

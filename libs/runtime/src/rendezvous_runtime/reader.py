@@ -7,7 +7,7 @@ from typing import Final
 import structlog
 from confluent_kafka import Consumer, KafkaError, Message
 
-from rendezvous_runtime.broker_state import BrokerState
+from rendezvous_runtime.broker_state import BrokerState, is_fatal
 from rendezvous_runtime.errors import DataPlaneError
 from rendezvous_runtime.kafka import MAX_BATCH
 from rendezvous_runtime.membership import Membership
@@ -82,6 +82,9 @@ class Reader:
 
     def _take(self, error: KafkaError) -> None:
         """Check the topics where they are in doubt; raise on what needs an operator, else log and go on."""
+        if is_fatal(error):
+            self._broker.on_error(error)
+            return
         _LOG.warning("consumer error", why=error.str())
         if error.code() in _NO_TOPIC:
             self._broker.probe(self._consumer, self._topics, _PROBE_S)
