@@ -61,7 +61,7 @@ def endpoints(
     return [
         *Pages(questions).endpoints(),
         *Asking(questions, exchange, clock).endpoints(),
-        *Streaming(questions, exchange, settings.stream_window, settings.max_body_bytes).endpoints(),
+        *Streaming(questions, exchange, clock, settings.stream_window, settings.max_body_bytes).endpoints(),
         *Inference(questions, exchange, readiness, settings.max_rows).endpoints(),
     ]
 

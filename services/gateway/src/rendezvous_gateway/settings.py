@@ -26,7 +26,7 @@ class GatewaySettings(ServiceSettings):
         400_000, ge=1_024, description="largest request as a record: its input, twice that, has to fit too"
     )
     max_rows: int = Field(1_000, ge=1, description="rows of one Open Inference request")
-    stream_window: int = Field(2_000, ge=1, description="lines of one stream in flight")
+    stream_window: int = Field(4_000, ge=1, description="most lines of one stream in flight")
     remember_bytes: int = Field(
         64 * MEBIBYTE, ge=0, description="answers kept for repeated requests, oldest forgotten first"
     )

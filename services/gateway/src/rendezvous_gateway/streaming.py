@@ -6,11 +6,11 @@ and no number of lines takes more memory than the window. No task is made per li
 """
 
 import asyncio
-from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final, NamedTuple
 
 from aiohttp import StreamReader, web
+from rendezvous_runtime.clock import Clock
 
 from rendezvous_gateway.admission import Question, Waiter
 from rendezvous_gateway.documents import parse_document
@@ -19,11 +19,11 @@ from rendezvous_gateway.memory import Reply
 from rendezvous_gateway.problems import ProblemError
 from rendezvous_gateway.questions import Questions, Terms, read_ask, read_terms
 from rendezvous_gateway.responses import check_type, encode
+from rendezvous_gateway.window import SLICE, Done, Pace, Window
 from rendezvous_gateway.wire import answer_document, refusal
 
 NDJSON: Final = "application/x-ndjson"
 _TYPES: Final = (NDJSON, "application/jsonl", "application/x-jsonlines", "application/ndjson")
-_SLICE: Final = 32  # lines handled before other requests and timers get their turn
 _PATIENCE_S: Final = 5.0  # how long a line waits for room in the gateway before it is refused
 _RETRY_S: Final = 0.005
 _STALL_S: Final = 60.0  # a caller who reads nothing for so long is cut off
@@ -34,61 +34,15 @@ class _Line(NamedTuple):
     content: bytes | None  # None: it was too long to keep
 
 
-class _Done(NamedTuple):
-    number: int
-    outcome: Reply | ProblemError
-    id: str = ""
-
-
-class _Window:
-    """The lines of one stream between reading and writing."""
-
-    def __init__(self, size: int) -> None:
-        self._free = size
-        self._room = asyncio.Event()
-        self._wake = asyncio.Event()
-        self._done: deque[_Done] = deque()
-        self._open = 0
-        self._ended = False
-
-    async def enter(self) -> None:
-        """Wait for a place and take it."""
-        while self._free == 0:
-            self._room.clear()
-            await self._room.wait()
-        self._free -= 1
-        self._open += 1
-
-    def put(self, done: _Done) -> None:
-        """Have *done* written."""
-        self._done.append(done)
-        self._wake.set()
-
-    def end(self) -> None:
-        """Note that no more lines come."""
-        self._ended = True
-        self._wake.set()
-
-    async def take(self) -> list[_Done]:
-        """Wait for lines to write and return a slice of them; empty at the end."""
-        while not self._done and not (self._ended and self._open == 0):
-            self._wake.clear()
-            await self._wake.wait()
-        return [self._done.popleft() for _ in range(min(_SLICE, len(self._done)))]
-
-    def leave(self, lines: int) -> None:
-        """Give the places of written *lines* back."""
-        self._free += lines
-        self._open -= lines
-        self._room.set()
-
-
 class Streaming:
-    """The endpoint for streams; *max_line* is in bytes."""
+    """The endpoint for streams: at most *window* lines of one are in flight; *max_line* is in bytes."""
 
-    def __init__(self, questions: Questions, exchange: Exchange, window: int, max_line: int) -> None:
+    def __init__(
+        self, questions: Questions, exchange: Exchange, clock: Clock, window: int, max_line: int
+    ) -> None:
         self._questions = questions
         self._exchange = exchange
+        self._clock = clock
         self._window = window
         self._max_line = max_line
 
@@ -104,7 +58,7 @@ class Streaming:
         terms = read_terms(request.headers)._replace(request_id="")
         response = web.StreamResponse(headers={"Content-Type": NDJSON, "Cache-Control": "no-store"})
         await response.prepare(request)
-        window = _Window(self._window)
+        window = Window(Pace(self._window))
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(_write(response, window))
@@ -113,26 +67,30 @@ class Streaming:
             request.protocol.force_close()  # there is nobody to tell
         return response
 
-    async def _read(self, content: StreamReader, route: str, terms: Terms, window: _Window) -> None:
+    async def _read(self, content: StreamReader, route: str, terms: Terms, window: Window) -> None:
         async for line in _lines(content, self._max_line):
             await window.enter()
             await self._put(line, route, terms, window)
-            if line.number % _SLICE == 0:
+            if line.number % SLICE == 0:
                 await asyncio.sleep(0)
         window.end()
 
-    async def _put(self, line: _Line, route: str, terms: Terms, window: _Window) -> None:
+    async def _put(self, line: _Line, route: str, terms: Terms, window: Window) -> None:
         request_id = ""
         try:
             ask = read_ask(parse_document(self._content(line)))
             request_id = ask.id
             question = self._questions.make(self._questions.revision(route), ask, terms)
-            reply = await self._submit(question, lambda reply: window.put(_Done(line.number, reply)))
+            reply = await self._submit(question, lambda reply: self._answered(line.number, reply, window))
         except ProblemError as problem:
-            window.put(_Done(line.number, problem, request_id))
+            window.put(Done(line.number, problem, request_id))
         else:
             if reply is not None:
-                window.put(_Done(line.number, reply))
+                window.put(Done(line.number, reply))
+
+    def _answered(self, number: int, reply: Reply, window: Window) -> None:
+        window.pace.answered(reply.answer, self._clock.now().wall)
+        window.put(Done(number, reply))
 
     def _content(self, line: _Line) -> bytes:
         if line.content is None:
@@ -152,7 +110,7 @@ class Streaming:
             await asyncio.sleep(_RETRY_S)
 
 
-async def _write(response: web.StreamResponse, window: _Window) -> None:
+async def _write(response: web.StreamResponse, window: Window) -> None:
     while batch := await window.take():
         async with asyncio.timeout(_STALL_S):
             await response.write(b"".join(map(_encode, batch)))
@@ -160,7 +118,7 @@ async def _write(response: web.StreamResponse, window: _Window) -> None:
         await asyncio.sleep(0)
 
 
-def _encode(done: _Done) -> bytes:
+def _encode(done: Done) -> bytes:
     outcome = done.outcome
     document: dict[str, object] = {"line": done.number}
     if isinstance(outcome, ProblemError):
