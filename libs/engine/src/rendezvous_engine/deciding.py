@@ -19,8 +19,10 @@ def decide(box: Mailbox, policy: Policy, now: int) -> Choice | None:
     usable. At the deadline all are open: a request whose budget is tighter than the SLA still gets what has
     come, rather than the default. A score that comes exactly at the deadline is late.
     """
-    elapsed = now - box.start
     overdue = now >= box.deadline
+    if not (box.usable or box.failed or overdue) and policy.tiers:
+        return None  # by far the most frequent case
+    elapsed = now - box.start
     in_hope = False
     for tier in policy.tiers:
         if in_hope and tier.after_us > elapsed and not overdue:

@@ -52,7 +52,7 @@ _REQUEST_OFFSET: Final = _tag(Answer, "request_offset", _FIXED64)
 _ARRIVAL: Final = _tag(Answer, "arrivals", _LENGTH)
 _AFTER: Final = _tag(Arrival, "after_us", _FIXED32)
 _ANSWER: Final = _tag(Decision, "answer", _LENGTH)
-_SCORE: Final = _tag(Decision, "scores", _LENGTH)
+SCORE_TAG: Final = _tag(Decision, "scores", _LENGTH)
 _MISSING: Final = _tag(Decision, "missing", _LENGTH)
 _CLOSED_AT: Final = _tag(Decision, "closed_at_us", _FIXED64)
 
@@ -62,16 +62,14 @@ if _tag(Decision, "arrivals", _LENGTH) != _ARRIVAL:
 
 _pack_stamps = Struct("<BQBQBQBQ").pack
 _pack_u64 = Struct("<Q").pack
-_pack_u32 = Struct("<I").pack
-_U32_MAX: Final = 2**32 - 1
+# The second piece of an arrival: when the score came, in microseconds since the request's arrival.
+pack_after = Struct("<I").pack
+AFTER_MAX: Final = 2**32 - 1
 
-# Nearly every length met here is short.
-_LENGTHS: Final = tuple(_varint(number) for number in range(4096))
-_SHORT: Final = len(_LENGTHS)
-
-
-def _length(number: int) -> bytes:
-    return _LENGTHS[number] if number < _SHORT else _varint(number)
+# Nearly every length met here is short: LENGTHS[n] if n < SHORT else encode_length(n).
+LENGTHS: Final = tuple(_varint(number) for number in range(4096))
+SHORT: Final = len(LENGTHS)
+encode_length: Final = _varint
 
 
 def encode_answer(
@@ -85,10 +83,11 @@ def encode_answer(
     encoded Fields; *stamps* are sent, deadline and answered in microseconds since the epoch, then the digest.
     """
     sent, deadline, answered, digest = stamps
+    named, size = len(request_id), len(outputs)
     return b"".join((
-        _ID, _length(len(request_id)), request_id,
+        _ID, LENGTHS[named] if named < SHORT else encode_length(named), request_id,
         verdict,
-        _OUTPUTS, _length(len(outputs)), outputs,
+        _OUTPUTS, LENGTHS[size] if size < SHORT else encode_length(size), outputs,
         _pack_stamps(_SENT_AT, sent, _DEADLINE, deadline, _ANSWERED_AT, answered, _DIGEST, digest),
         *arrivals,
         _REQUEST_OFFSET, _pack_u64(request_offset),
@@ -97,19 +96,9 @@ def encode_answer(
 
 @lru_cache(maxsize=4096)
 def arrival_prefix(model: str, status: int = ScoreStatus.SCORE_STATUS_OK) -> bytes:
-    """Return the first of the two pieces that tell of a score of *model*; encode_after makes the second."""
+    """Return the first of the two pieces that tell of a score of *model*; pack_after makes the second."""
     who = Arrival(model=model, status=status).SerializeToString()  # type: ignore[arg-type]  # as it came
-    return b"".join((_ARRIVAL, _length(len(who) + len(_AFTER) + 4), who, _AFTER))
-
-
-def encode_after(after_us: int) -> bytes:
-    """Return the piece that tells when a score came, in microseconds since the request's arrival."""
-    return _pack_u32(min(_U32_MAX, after_us))
-
-
-def score_pieces(raw: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return the pieces of a Decision that hold the encoded Score *raw*."""
-    return _SCORE, _length(len(raw)), raw
+    return b"".join((_ARRIVAL, encode_length(len(who) + len(_AFTER) + 4), who, _AFTER))
 
 
 def encode_decision(
@@ -119,9 +108,10 @@ def encode_decision(
     absent: Pieces = []
     for model in missing:
         name = model.encode()
-        absent += (_MISSING, _length(len(name)), name)
+        absent += (_MISSING, encode_length(len(name)), name)
+    size = len(answer)
     return b"".join((
-        _ANSWER, _length(len(answer)), answer,
+        _ANSWER, LENGTHS[size] if size < SHORT else encode_length(size), answer,
         *arrivals, *scores, *absent,
         _CLOSED_AT, _pack_u64(closed_at),
     ))  # fmt: skip

@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from scoring.v1.answer_pb2 import AnswerHead
 from scoring.v1.input_pb2 import InputHead
@@ -31,6 +31,8 @@ from rendezvous_engine.mailbox import Mailbox
 from rendezvous_engine.memory import EarlyScore, EarlyScores, Remembered
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import Policies
+
+OPENED: Final = InputOutcome.OPENED
 
 
 class Moment(Protocol):
@@ -95,6 +97,7 @@ class Engine:
         self._recovered: set[bytes] = set()
         self._early = EarlyScores(self._limits.early_hold_us, self._limits.early_scores)
         self._effects = Effects()
+        self._most_pieces = 2 * self._limits.scores_per_mailbox
 
     def take_effects(self) -> Effects:
         """Return what gathered since the last call."""
@@ -118,7 +121,7 @@ class Engine:
         answer = self._answers.get(request_id)
         if answer is None:
             self._begin(self._open(request_id, head, place, now), now)
-            return InputOutcome.OPENED
+            return OPENED
         first = AnswerHead.FromString(answer)
         if request_id in self._recovered and first.request_offset == head.request_offset:
             self._reopen(self._open(request_id, head, place, now), answer, now)
@@ -159,19 +162,19 @@ class Engine:
     def _begin(self, box: Mailbox, now: Moment) -> None:
         if box.policy is None and box.head.revision:
             self._parked.append(box)
-        self._put_early(box, now)
+        self._put_early(box)
         self._decide(box, now)
         self._go_on(box, now)
 
     def _reopen(self, box: Mailbox, answer: bytes, now: Moment) -> None:
         self._recovered.discard(box.id)
         box.answer = answer
-        self._put_early(box, now)
+        self._put_early(box)
         self._go_on(box, now)
 
-    def _put_early(self, box: Mailbox, now: Moment) -> None:
+    def _put_early(self, box: Mailbox) -> None:
         for early in self._early.take(box.id):
-            self._put(box, early.head, early.raw, min(early.arrived, now.mono))
+            box.put(early.head, early.raw, early.arrived)
 
     # Scores
 
@@ -179,36 +182,30 @@ class Engine:
         self, request_id: bytes, head: ScoreHead, raw: bytes, offset: int, now: Moment
     ) -> ScoreOutcome:
         """Take a score: *raw* is its record's value, *offset* its place in `scores`."""
-        mono = now.mono
         box = self._boxes.get(request_id)
         if box is None:
-            if self._answers.get(request_id) is not None and request_id not in self._recovered:
-                return ScoreOutcome.AFTER_CLOSE
-            self._early.hold(EarlyScore(request_id, head, raw, offset, mono))
-            return ScoreOutcome.EARLY
-        if box.answer is None:
-            if mono >= box.deadline:
-                self._decide(box, now)
-                outcome = self._put(box, head, raw, mono)
-            else:
-                outcome = self._put(box, head, raw, mono)
-                self._decide(box, now)
-        else:
-            outcome = self._put(box, head, raw, mono)
-        if box.awaited == 0 and box.answer is not None and box.is_complete():
+            return self._without_mailbox(request_id, head, raw, offset, now)
+        mono = now.mono
+        waiting = box.answer is None
+        if waiting and mono >= box.deadline:
+            self._decide(box, now)
+            waiting = False
+        if len(box.arrivals) >= self._most_pieces:
+            return ScoreOutcome.UNKNOWN
+        outcome = box.put(head, raw, mono)
+        if waiting:
+            self._decide(box, now)
+        if box.awaited == 0 and box.answer is not None:
             self._close(box, now)
         return outcome
 
-    def _put(self, box: Mailbox, head: ScoreHead, raw: bytes, mono: int) -> ScoreOutcome:
-        model = head.model
-        if model in box.usable or model in box.failed:
-            return ScoreOutcome.DUPLICATE
-        if len(box.usable) + len(box.failed) >= self._limits.scores_per_mailbox:
-            return ScoreOutcome.UNKNOWN
-        after_us = mono - box.start
-        if not box.put(model, head.status, head.outputs, raw, max(0, after_us)):
-            return ScoreOutcome.UNEXPECTED
-        return ScoreOutcome.IN_TIME if box.answer is None else ScoreOutcome.LATE
+    def _without_mailbox(
+        self, request_id: bytes, head: ScoreHead, raw: bytes, offset: int, now: Moment
+    ) -> ScoreOutcome:
+        if self._answers.get(request_id) is not None and request_id not in self._recovered:
+            return ScoreOutcome.AFTER_CLOSE
+        self._early.hold(EarlyScore(request_id, head, raw, offset, now.mono))
+        return ScoreOutcome.EARLY
 
     # Time
 
@@ -258,16 +255,13 @@ class Engine:
 
     def _decide(self, box: Mailbox, now: Moment) -> None:
         """Answer *box* if it is time to."""
-        choice: Choice | None
-        policy, problem = box.policy, box.head.problem
-        if problem and (policy is not None or not box.head.revision):
-            choice = with_problem(box)
-        elif policy is not None:
-            choice = decide(box, policy, now.mono)
+        policy = box.policy
+        if policy is not None:
+            choice = with_problem(box) if box.problem else decide(box, policy, now.mono)
         elif now.mono >= box.deadline:
             choice = without_policy(box, self._policies.newest(box.head.route))
         else:
-            choice = None
+            choice = with_problem(box) if box.problem and not box.head.revision else None
         if choice is not None and box.answer is None:
             self._answer(box, choice, now)
 
@@ -283,12 +277,13 @@ class Engine:
             box.arrivals,
         )
         box.verdict = verdict
-        box.elapsed_us = max(now.mono - box.start, 0)
+        elapsed = now.mono - box.start
+        box.elapsed_us = max(0, elapsed)
         self._answers.put(box.id, answer)
         self._effects.answered.append(box)
 
     def _close(self, box: Mailbox, now: Moment) -> None:
-        missing = box.missing()
+        missing = box.missing() if box.awaited else []
         value = encode_decision(box.answer or b"", box.arrivals, box.scores, missing, now.wall)
         self._effects.decided.append((box, value, missing))
         del self._boxes[box.id]

@@ -3,7 +3,12 @@
 from enum import Enum, auto
 
 
-class InputOutcome(Enum):
+class _Outcome(Enum):
+    # Identity will do, and Enum's own hash costs as much as joining half a score.
+    __hash__ = object.__hash__
+
+
+class InputOutcome(_Outcome):
     """What became of an input."""
 
     OPENED = auto()
@@ -18,7 +23,7 @@ class InputOutcome(Enum):
     """Another question under a used id: refused, the first one stands."""
 
 
-class ScoreOutcome(Enum):
+class ScoreOutcome(_Outcome):
     """What became of a score."""
 
     IN_TIME = auto()
