@@ -66,13 +66,13 @@ class ServiceSettings(KafkaSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
     session_timeout_ms: int = Field(
-        6_000, ge=1_000, description="silence after which the group lets go of it"
+        default=6_000, ge=1_000, description="silence after which the group lets go of it"
     )
     grace_s: float = Field(
         default=10.0, gt=0, le=600, description="the longest that a stop may take, in seconds"
     )
     heartbeat_s: float = Field(
-        1.0, gt=0, le=60, description="time between two messages on status, in seconds"
+        default=1.0, gt=0, le=60, description="time between two messages on status, in seconds"
     )
 
     @model_validator(mode="before")

@@ -40,7 +40,7 @@ class System:
         self._stored: defaultdict[str, dict[TopicPartition, int]] = defaultdict(dict)
         self._readers: defaultdict[str, list[Member]] = defaultdict(list)
         self._wakes: dict[str, int | None] = {}
-        self._calls: list[tuple[int, int, Callable[[], None]]] = []
+        self._calls: list[tuple[int, int, Callable[[], object]]] = []
         self._ticket = count()
 
     def add(
@@ -79,7 +79,7 @@ class System:
         """Return what has been written to *topic*, in order of time."""
         return self.log.records(topic, partition)
 
-    def at(self, mono: int, call: Callable[[], None]) -> None:
+    def at(self, mono: int, call: Callable[[], object]) -> None:
         """Have *call* run at *mono*: a client that writes, a fault that strikes."""
         heapq.heappush(self._calls, (mono, next(self._ticket), call))
 
