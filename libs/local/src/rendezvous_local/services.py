@@ -45,13 +45,14 @@ def core_services(gateway_port: int, archive_dir: Path) -> tuple[Service, ...]:
     )
 
 
-def model_service(model: ModelId, *, canary: bool = False) -> Service:
-    """Return the container of one model, or the canary that scores with it."""
+def model_service(model: ModelId, artifact_dir: Path, *, canary: bool = False) -> Service:
+    """Return the container of one model, or the canary; it may read artifacts below *artifact_dir*."""
     kind, module = (
         ("canary", "rendezvous_canary") if canary else ("model-container", "rendezvous_model_container")
     )
     name = f"{kind}-{model.name}.{model.version}"  # a model's name has no dot: no two are called alike
-    return Service(name, module, env={"RENDEZVOUS_MODEL": str(model)})
+    env = {"RENDEZVOUS_MODEL": str(model), "RENDEZVOUS_ARTIFACT_ROOTS": str(artifact_dir)}
+    return Service(name, module, env=env)
 
 
 def process_of(service: Service, around: Surroundings, web_port: int) -> ProcessSpec:

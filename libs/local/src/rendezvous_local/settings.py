@@ -22,6 +22,7 @@ class LocalSettings(BaseSettings):
     kafka_heap: str = Field(default="512m", pattern=r"^[1-9][0-9]*[kmgKMG]$", description="the JVM's -Xmx")
     gateway_port: int = Field(default=8080, ge=0, le=65_535, description="port that requests are sent to")
     partitions: int = Field(default=4, ge=1, le=1_000, description="of each per-request topic, P")
+    artifact_dir: Path = Field(default=Path(), description="what is below it may hold model artifacts")
     ready_timeout_s: float = Field(default=90.0, gt=0, description="seconds until all has to be ready")
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
 

@@ -66,7 +66,8 @@ class LocalStack:
         It is ready once the control log has the model and it is loaded: see wait_ready. Raises LocalError
         when it runs already, BadNameError when *model* is no model's name.
         """
-        service = model_service(parse_model_id(model), canary=canary)
+        artifacts = self.settings.artifact_dir.resolve()
+        service = model_service(parse_model_id(model), artifacts, canary=canary)
         self._start(service)
         return service.name
 
