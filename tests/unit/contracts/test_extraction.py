@@ -260,6 +260,12 @@ def test_an_extractor_that_cannot_work_is_refused_before_any_request(
     assert flaw(*steps).startswith(expected)
 
 
+@pytest.mark.parametrize("name", ["x" * 129, "a\nb"])
+def test_an_extractor_is_named_so_that_people_can_read_it(name: str) -> None:
+    with pytest.raises(BadExtractorError, match="the name"):
+        check_extractor(Extractor(name=name))
+
+
 def test_a_name_that_is_given_back_can_be_used_again() -> None:
     check_extractor(Extractor(steps=[rename(a="b"), compute("a", "b * 2"), select("a", "b")]))
 

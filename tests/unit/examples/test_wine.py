@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rendezvous_contracts.policy import ModelDocument, RouteDocument, parse_documents
+from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import Failure, RuntimeOptions, create_runtime
-from scoring.v1.control_pb2 import Model
+from scoring.v1.control_pb2 import AddModel, Artifact, Control, Model
 
 from examples.wine.dataset import TARGET, Wines, read_wines
 from examples.wine.pmml import largest_double
@@ -129,3 +131,18 @@ def test_the_first_roll_out_travels_inline_and_the_champion_by_its_location(fold
     ]
     assert (route.route.sla_us, route.route.canary) == (100_000, LINEAR)
     assert next_route.route.schedule[0].model == CHAMPION
+
+
+def test_both_ways_of_an_artifact_lead_to_the_same_bytes(
+    folder: Path, models: dict[str, Trained], tmp_path: Path
+) -> None:
+    store = ArtifactStore(tmp_path / "copies", roots=[folder])
+    champion, _ = parse_documents((folder / "champion.yaml").read_text(), "champion.yaml")
+    assert isinstance(champion, ModelDocument)
+    data = (folder / "wine-forest-1.pmml").read_bytes()
+    inline = Artifact(data=data, sha256=sha256(data).digest(), size=len(data))
+    message = Control(id="x", author="ada", add_model=AddModel(model=Model(name="f", artifact=inline)))
+
+    assert message.ByteSize() < 1_000_000
+    assert store.fetch(inline).read_bytes() == models[FOREST].document
+    assert store.fetch(champion.model.artifact).read_bytes() == models[CHAMPION].document

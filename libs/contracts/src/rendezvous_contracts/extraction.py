@@ -12,6 +12,7 @@ from rendezvous_contracts.values import Plain
 
 NO_STEPS: Final = "pass-through"
 MAX_STEPS: Final = 100
+MAX_NAME: Final = 128
 
 
 class Problem(NamedTuple):
@@ -46,6 +47,9 @@ def check_extractor(extractor: Extractor) -> None:
 
 def compile_extractor(extractor: Extractor) -> Extraction:
     """Return *extractor* ready to run; raises BadExtractorError as check_extractor does."""
+    name = extractor.name or NO_STEPS
+    if len(name) > MAX_NAME or not name.isprintable():
+        raise BadExtractorError(f"the name {name[:80]!r}: use up to {MAX_NAME} printable characters")
     if len(extractor.steps) > MAX_STEPS:
         raise BadExtractorError(
             f"the extractor has {len(extractor.steps)} steps; at most {MAX_STEPS} are allowed"
@@ -60,7 +64,7 @@ def compile_extractor(extractor: Extractor) -> Extraction:
             kind = step.WhichOneof("kind") or "empty"
             raise BadExtractorError(f"step {number} ({kind}): {error}") from error
         steps.append(compiled)
-    return Extraction(extractor.name or NO_STEPS, len(steps), _chain(steps))
+    return Extraction(name, len(steps), _chain(steps))
 
 
 def _chain(steps: Iterable[CompiledStep]) -> Callable[[Mapping[str, Plain]], dict[str, Plain] | Problem]:
