@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.error import HTTPError, URLError
 
 import pytest
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from rendezvous_contracts.topics import ANSWERS, CONTROL, REQUESTS, STATUS
 from rendezvous_local.broker import Broker
@@ -189,6 +190,34 @@ def test_a_service_that_waits_for_its_broker_stops_at_once(tmp_path: Path) -> No
         begun = time.monotonic()
         assert service.end() == 0
         assert time.monotonic() - begun < 5
+
+
+def test_a_broker_that_restarts_is_followed_again(tmp_path: Path) -> None:
+    with Broker(tmp_path / "kafka") as broker:
+        create_topics(broker.bootstrap_servers, 2)
+        with running(broker.bootstrap_servers, tmp_path) as service:
+            service.wait_ready()
+            broker.kill()
+            broker.start()
+            _folding_s(broker.bootstrap_servers, service)
+            wait_until(
+                lambda: statuses(broker.bootstrap_servers, service.instance)[-1].control_offset == 1,
+                20,
+                "heartbeats go on",
+            )
+            assert service.end() == 0
+        assert statuses(broker.bootstrap_servers, service.instance)[-1].stopping
+
+
+def test_the_end_of_a_transaction_in_the_control_log_is_no_obstacle(broker: str, tmp_path: Path) -> None:
+    producer = Producer({"bootstrap.servers": broker, "transactional.id": unique("t"), "log_level": 0})
+    producer.init_transactions(10)
+    producer.begin_transaction()
+    producer.produce(CONTROL, control(unique("c"), model(unique("m"))).SerializeToString(), partition=0)
+    producer.commit_transaction(10)
+    with running(broker, tmp_path) as service:
+        service.wait_ready()
+        assert service.end() == 0
 
 
 def test_a_defect_of_the_handler_ends_the_process_with_an_error(broker: str, tmp_path: Path) -> None:

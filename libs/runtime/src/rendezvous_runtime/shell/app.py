@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import Final
 
 import faust
 from faust.app.base import BootStrategy
@@ -29,6 +30,9 @@ from rendezvous_runtime.shell.views import views as shell_views
 from rendezvous_runtime.shell.web import ServiceWeb
 from rendezvous_runtime.status import Describe, undescribed
 from rendezvous_runtime.stream import Handler
+
+# Of the grace period: the rest is for the service's own parts, the last status and Faust.
+_PLANES_SHARE: Final = 0.8
 
 
 class _Boot(BootStrategy):

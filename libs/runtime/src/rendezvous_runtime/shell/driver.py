@@ -27,6 +27,8 @@ def connect(settings: KafkaSettings) -> AIOKafkaConsumer:
         group_id=None,
         enable_auto_commit=False,
         auto_offset_reset="earliest",
+        # A message of a transaction that was aborted was never sent.
+        isolation_level="read_committed",
         # One partition: a parked fetch is released by the first record, so waiting long costs nothing.
         fetch_max_wait_ms=500,
         retry_backoff_ms=100,

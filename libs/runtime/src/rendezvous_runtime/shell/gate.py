@@ -73,7 +73,28 @@ class BrokerGate(Service):
             if CONTROL not in await consumer.topics():
                 raise MissingTopicError(f"it has no topic {CONTROL}; create the topics")
             consumer.assign([CONTROL_PARTITION])
-            ends = await consumer.end_offsets([CONTROL_PARTITION])
-            return int(ends[CONTROL_PARTITION])
+            return await self._after_last_record(consumer)
         finally:
             await consumer.stop()
+
+    async def _after_last_record(self, consumer: AIOKafkaConsumer) -> int:
+        """Look from the end back: the last offsets may hold no record but the marks of transactions."""
+        begin = (await consumer.beginning_offsets([CONTROL_PARTITION]))[CONTROL_PARTITION]
+        end = (await consumer.end_offsets([CONTROL_PARTITION]))[CONTROL_PARTITION]
+        back = 1
+        while begin < end and not self.should_stop:
+            start = max(begin, end - back)
+            if last := await self._last_record(consumer, start, end):
+                return last
+            if start == begin:
+                break
+            back *= 8
+        return 0
+
+    async def _last_record(self, consumer: AIOKafkaConsumer, start: int, end: int) -> int | None:
+        consumer.seek(CONTROL_PARTITION, start)
+        after = None
+        while await consumer.position(CONTROL_PARTITION) < end and not self.should_stop:
+            for records in (await consumer.getmany(timeout_ms=100)).values():
+                after = records[-1].offset + 1
+        return after
