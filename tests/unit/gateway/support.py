@@ -97,6 +97,12 @@ class Gateway:
     control: ControlView
     registry: CollectorRegistry
 
+    async def until(self, condition: Callable[[], object]) -> None:
+        """Let the loop run until *condition* holds, at most 5 seconds."""
+        async with asyncio.timeout(5):
+            while not condition():  # noqa: ASYNC110 - what changes it is not this test's
+                await asyncio.sleep(0.001)
+
     def echo(self, delay_s: float = 0, **changes: object) -> None:
         """Have every question answered after *delay_s*."""
         loop = asyncio.get_running_loop()
