@@ -1,18 +1,22 @@
 """Ask, send and control from Python."""
 
+from rendezvous_client.answers import Answered
 from rendezvous_client.asking import Asker
 from rendezvous_client.control import ControlPublisher, ControlReader, new_control, read_state
 from rendezvous_client.errors import ClientError
 from rendezvous_client.following import follow, follow_answers, follow_decisions
+from rendezvous_client.gateway import GatewayAsker
 from rendezvous_client.kafka import Kafka
 from rendezvous_client.questions import Question
 from rendezvous_client.status import StatusReader, read_status, wait_applied
 
 __all__ = [
+    "Answered",
     "Asker",
     "ClientError",
     "ControlPublisher",
     "ControlReader",
+    "GatewayAsker",
     "Kafka",
     "Question",
     "StatusReader",

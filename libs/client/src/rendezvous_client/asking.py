@@ -11,6 +11,7 @@ from google.protobuf.message import DecodeError
 from rendezvous_contracts.topics import ANSWERS, REQUESTS
 from scoring.v1.answer_pb2 import Answer
 
+from rendezvous_client.answers import Answered, from_message
 from rendezvous_client.errors import BadQuestionError, ClientError, TimedOutError, TooLargeError
 from rendezvous_client.kafka import MAX_RECORD_BYTES, Kafka
 from rendezvous_client.questions import Question, partition_of, to_request
@@ -47,11 +48,11 @@ class Asker:
         self._producer.flush(0)
         self._reader.close()
 
-    def ask(self, question: Question, *, timeout_s: float = 10.0) -> Answer:
+    def ask(self, question: Question, *, timeout_s: float = 10.0) -> Answered:
         """Return the answer to *question*; raises TimedOutError if none comes in *timeout_s* seconds."""
         return next(self.ask_all([question], timeout_s=timeout_s))
 
-    def ask_all(self, questions: Iterable[Question], *, timeout_s: float = 10.0) -> Iterator[Answer]:
+    def ask_all(self, questions: Iterable[Question], *, timeout_s: float = 10.0) -> Iterator[Answered]:
         """
         Yield the answer to each of *questions* as it comes; at most 1,000 are under way at a time.
 
@@ -94,7 +95,7 @@ class Asker:
         if error is not None:
             self._failures.append(error)
 
-    def _answers(self, open_ids: set[str]) -> list[Answer]:
+    def _answers(self, open_ids: set[str]) -> list[Answered]:
         """Return what has come for *open_ids*, and take those out of it."""
         self._producer.poll(0)
         if self._failures:
@@ -109,9 +110,9 @@ class Asker:
         return answers
 
 
-def _parse(message: Message) -> Answer:
+def _parse(message: Message) -> Answered:
     try:
-        return Answer.FromString(message.value() or b"")
+        return from_message(Answer.FromString(message.value() or b""), message.partition())
     except DecodeError as error:
         place = f"{ANSWERS}, partition {message.partition()}, offset {message.offset()}"
         raise ClientError(f"{place}: not an Answer: {error}") from error

@@ -1,0 +1,142 @@
+"""From policy documents to control messages: what each changes, told before anything is published."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+from rendezvous_client.control import Change, ControlPublisher, ControlReader, new_control
+from rendezvous_contracts.names import ModelId
+from rendezvous_contracts.policy import Document, ModelDocument, RouteDocument, parse_documents
+from rendezvous_control.fold import apply
+from rendezvous_control.state import Refused, State
+from scoring.v1.control_pb2 import AddModel, Artifact, Model, SetRoute, UpdateModel
+
+from rendezvous_cli.errors import CliError
+from rendezvous_cli.fields import STDIN
+
+# A record holds 1,000,000 bytes; the rest is for what is said about the model.
+INLINE_BYTES: Final = 900_000
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One document, ready to be published: *name* is what it is about, *place* where it stands."""
+
+    kind: str
+    name: str
+    place: str
+    thing: Model | SetRoute
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What became of one document: created, updated, unchanged or refused; *offset* is its message's."""
+
+    kind: str
+    name: str
+    result: str
+    detail: str
+    place: str
+    offset: int | None = None
+
+
+def read_wanted(text: str, source: str) -> list[Wanted]:
+    """Return what *text* asks for; raises BadPolicyError, or CliError for an artifact that cannot be read."""
+    folder = Path() if source == STDIN else Path(source).parent
+    return [_wanted(document, folder) for document in parse_documents(text, source)]
+
+
+def in_order(wanted: Iterable[Wanted]) -> list[Wanted]:
+    """Return *wanted* with the models first, for routes name them; otherwise in its order."""
+    return sorted(wanted, key=lambda each: each.kind != "model")
+
+
+def _wanted(document: Document, folder: Path) -> Wanted:
+    place = f"{document.source}:{document.line}"
+    if isinstance(document, RouteDocument):
+        return Wanted("route", document.route.name, place, SetRoute(route=document.route))
+    model = _complete(document, folder, place)
+    return Wanted("model", str(ModelId(model.name, model.version)), place, model)
+
+
+def _complete(document: ModelDocument, folder: Path, place: str) -> Model:
+    if document.path is None:
+        return document.model
+    path = folder / document.path
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise CliError(f"{place}: the artifact {path} cannot be read: {error.strerror}") from error
+    document.model.artifact.CopyFrom(_artifact(path, data))
+    return document.model
+
+
+def _artifact(path: Path, data: bytes) -> Artifact:
+    digest = sha256(data).digest()
+    if len(data) <= INLINE_BYTES:
+        return Artifact(data=data, sha256=digest, size=len(data))
+    return Artifact(location=path.resolve().as_uri(), sha256=digest, size=len(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Applier:
+    """Publishes what is wanted, in the name of *author*; *reader* has caught up."""
+
+    reader: ControlReader
+    publisher: ControlPublisher
+    author: str
+    reason: str
+
+    def apply(self, wanted: Wanted) -> Applied:
+        """
+        Publish *wanted* if it changes something that can be changed, and say what became of it.
+
+        The fold is asked first, here, so that what is refused or unchanged costs no message; and again
+        after publishing, for somebody else may have been faster.
+        """
+        state = self.reader.state
+        message = new_control(
+            _change(wanted, state),
+            self.author,
+            reason=self.reason,
+            expected_revision=_expected(wanted, state),
+        )
+        outcome = apply(state, message, state.next_offset)
+        if isinstance(outcome, Refused):
+            return _applied(wanted, "unchanged" if outcome.unchanged else "refused", outcome.reason)
+        offset = self.publisher.publish(message)
+        after = self.reader.catch_up()
+        if offset in self.reader.refused:
+            return _applied(wanted, "refused", self.reader.refused[offset].reason, offset)
+        return _done(wanted, state, after, offset)
+
+
+def _change(wanted: Wanted, state: State) -> Change:
+    if isinstance(wanted.thing, SetRoute):
+        return wanted.thing
+    known = state.model(wanted.name)
+    if known is None or known.model == wanted.thing:
+        return AddModel(model=wanted.thing)
+    return UpdateModel(model=wanted.thing)
+
+
+def _expected(wanted: Wanted, state: State) -> int | None:
+    """Return the revision of a route as this author sees it, so that nobody's later change is overwritten."""
+    if wanted.kind != "route":
+        return None
+    entry = state.routes.get(wanted.name)
+    return entry.current.number if entry else 0
+
+
+def _done(wanted: Wanted, before: State, after: State, offset: int) -> Applied:
+    if wanted.kind == "route":
+        number = after.routes[wanted.name].current.number
+        return _applied(wanted, "created" if number == 1 else "updated", f"revision {number}", offset)
+    known = before.model(wanted.name) is not None
+    return _applied(wanted, "updated" if known else "created", "", offset)
+
+
+def _applied(wanted: Wanted, result: str, detail: str, offset: int | None = None) -> Applied:
+    return Applied(wanted.kind, wanted.name, result, detail, wanted.place, offset)

@@ -1,0 +1,82 @@
+"""`rendezvous get`: what is registered, what decides, and who is there."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Annotated
+
+import typer
+from rendezvous_client.control import read_state
+from rendezvous_client.status import Heard, read_status
+from rendezvous_control.state import State
+
+from rendezvous_cli import views
+from rendezvous_cli.errors import CliError
+from rendezvous_cli.options import DEFAULT_BOOTSTRAP, Bootstrap, OutputForm, broker
+from rendezvous_cli.terminal import Output, busy, errors_explained, show_rows
+
+_app = typer.Typer(no_args_is_help=True, help="Show models, routes, revisions or services.")
+
+Name = Annotated[str, typer.Argument(help="Only this one.", show_default=False)]
+Rows = Callable[[State, Mapping[str, Heard]], list[views.Row]]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module to *app*."""
+    app.add_typer(_app, name="get")
+
+
+@_app.command()
+def models(
+    model: Name = "", bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP, output: OutputForm = Output.TABLE
+) -> None:
+    """List the registered models."""
+    with errors_explained():
+        rows = _rows(bootstrap_servers, views.model_rows)
+        _show(rows, "model", model, views.MODEL_COLUMNS, output)
+
+
+@_app.command()
+def routes(
+    route: Name = "", bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP, output: OutputForm = Output.TABLE
+) -> None:
+    """List the routes as they are now."""
+    with errors_explained():
+        rows = _rows(bootstrap_servers, lambda state, _: views.route_rows(state))
+        _show(rows, "route", route, views.ROUTE_COLUMNS, output)
+
+
+@_app.command()
+def revisions(
+    route: Name = "", bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP, output: OutputForm = Output.TABLE
+) -> None:
+    """List all that the routes have been, newest first, and the partitions that each revision has passed."""
+    with errors_explained():
+        rows = _rows(bootstrap_servers, views.revision_rows)
+        _show(rows, "route", route, views.REVISION_COLUMNS, output)
+
+
+@_app.command()
+def services(
+    instance: Name = "", bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP, output: OutputForm = Output.TABLE
+) -> None:
+    """List the instances of the services, and how far along the control log each is."""
+    with errors_explained():
+        rows = _rows(bootstrap_servers, lambda state, heard: views.service_rows(state, heard, time.time()))
+        _show(rows, "instance", instance, views.SERVICE_COLUMNS, output)
+
+
+def _rows(bootstrap_servers: str, view: Rows) -> list[views.Row]:
+    kafka = broker(bootstrap_servers)
+    with busy("reading the control log"):
+        return view(read_state(kafka), read_status(kafka))
+
+
+def _show(rows: list[views.Row], key: str, name: str, columns: tuple[str, ...], output: Output) -> None:
+    if not name:
+        show_rows(rows, columns, output, empty="there are none")
+        return
+    named = [row for row in rows if row[key] == name]
+    if not named:
+        known = ", ".join(dict.fromkeys(str(row[key]) for row in rows)) or "none at all"
+        raise CliError(f"there is no {key} {name}; there are: {known}")
+    show_rows(named, columns, output, empty="")

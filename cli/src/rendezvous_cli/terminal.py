@@ -1,0 +1,123 @@
+"""What every command shares: data on stdout, notes on stderr, and errors as one line and an exit code."""
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from enum import StrEnum
+from typing import Final
+
+import typer
+import yaml
+from rendezvous_client.errors import ClientError, TimedOutError
+from rendezvous_contracts.errors import ContractError
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+
+from rendezvous_cli.errors import CliError, UsageError
+
+FAILED: Final = 1
+USAGE: Final = 2
+TIMED_OUT: Final = 3
+
+Row = Mapping[str, object]
+
+
+class Output(StrEnum):
+    """In what form data is written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+def note(text: str, style: str = "dim") -> None:
+    """Write *text* to stderr, for people."""
+    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def busy(text: str) -> Status:
+    """Return a spinner on stderr that says *text* while it is entered."""
+    return Console(stderr=True).status(text)
+
+
+@contextmanager
+def errors_explained() -> Iterator[None]:
+    """End the command with one line on stderr, and the exit code of its kind, if something foreseen fails."""
+    try:
+        yield
+    except TimedOutError as error:
+        _fail(error, TIMED_OUT)
+    except UsageError as error:
+        _fail(error, USAGE)
+    except (CliError, ClientError, ContractError) as error:
+        _fail(error, FAILED)
+    except KeyboardInterrupt:
+        note("interrupted")
+        raise typer.Exit(130) from None
+
+
+def _fail(error: Exception, code: int) -> None:
+    # One line, whatever a server put into its message.
+    note(f"error: {' '.join(str(error).split())}", style="red")
+    raise typer.Exit(code) from None
+
+
+def show_rows(rows: Sequence[Row], columns: Sequence[str], output: Output, *, empty: str) -> None:
+    """Write *rows*: a table of *columns*, or all of them as JSON or YAML. *empty*: the note if none is."""
+    if output is not Output.TABLE:
+        show_data(rows, output)
+    elif rows:
+        _print_table(rows, columns)
+    else:
+        note(empty)
+
+
+def show_record(record: Row, output: Output) -> None:
+    """Write *record*: a line for each member, or all of it as JSON or YAML."""
+    if output is not Output.TABLE:
+        show_data(record, output)
+        return
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for key, value in record.items():
+        table.add_row(f"[bold]{key}", _cell(value))
+    _stdout().print(table)
+
+
+def show_data(data: object, output: Output) -> None:
+    """Write *data* as JSON or YAML."""
+    if output is Output.JSON:
+        sys.stdout.write(json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+    else:
+        yaml.safe_dump(data, sys.stdout, sort_keys=False, allow_unicode=True)
+
+
+def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(row.get(column)) for column in columns))
+    _stdout().print(table)
+
+
+def _stdout() -> Console:
+    # What is piped on must not be cut at the width of a terminal that is not there.
+    return Console() if sys.stdout.isatty() else Console(width=10_000)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_cell(each)}" for key, each in value.items())
+    if isinstance(value, list | tuple):
+        return "; ".join(map(_cell, value))
+    return _escaped(str(value))
+
+
+def _escaped(text: str) -> str:
+    """Return *text* as rich prints it literally, without control characters that could move the cursor."""
+    visible = "".join(character if character.isprintable() else "?" for character in text)
+    return visible.replace("[", r"\[")

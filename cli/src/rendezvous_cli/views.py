@@ -1,0 +1,186 @@
+"""The control state and the services as rows: pure, from what was read to what is shown."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from rendezvous_client.status import Heard
+from rendezvous_contracts.durations import format_duration
+from rendezvous_contracts.policy import model_to_document, route_to_document
+from rendezvous_contracts.policy_fields import write_values
+from rendezvous_contracts.routes import describe_tier, scoring_models
+from rendezvous_control.state import ModelEntry, Revision, Stamp, State
+from scoring.v1.control_pb2 import Model
+from scoring.v1.status_pb2 import ModelState, ModelStatus
+
+Row = dict[str, object]
+
+MODEL_COLUMNS = ("model", "type", "quality", "bytes", "state", "routes", "author", "at")
+ROUTE_COLUMNS = ("route", "revision", "sla", "rules", "default", "canary", "author", "at")
+REVISION_COLUMNS = ("route", "revision", "current", "rules", "passed", "author", "at", "reason")
+SERVICE_COLUMNS = ("instance", "service", "state", "detail", "control", "models", "heard")
+
+
+def model_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
+    """Return every model, by name@version, with its state in the containers that hold it."""
+    held = _held(heard.values())
+    return [
+        {
+            "model": name,
+            "type": entry.model.type,
+            "quality": entry.model.quality,
+            "bytes": entry.model.artifact.size,
+            "state": _model_state(entry, held.get(name, [])),
+            "routes": _routes_of(name, state),
+            "description": entry.model.description,
+            "sha256": entry.model.artifact.sha256.hex(),
+            "policy": _policy(entry.model),
+            **_stamp(entry.removed or entry.stamp),
+        }
+        for name, entry in sorted(state.models.items())
+    ]
+
+
+def _policy(model: Model) -> Row:
+    """Return the document of *model*, with its digest in place of bytes that nobody reads."""
+    document = model_to_document(model)
+    if model.artifact.WhichOneof("source") == "data":
+        document["artifact"] = {"sha256": model.artifact.sha256.hex(), "size": model.artifact.size}
+    return document
+
+
+def _held(heard: Iterable[Heard]) -> dict[str, list[ModelStatus]]:
+    held: dict[str, list[ModelStatus]] = {}
+    for each in heard:
+        for model in each.status.models:
+            held.setdefault(model.model, []).append(model)
+    return held
+
+
+def _model_state(entry: ModelEntry, held: Iterable[ModelStatus]) -> str:
+    if entry.removed:
+        return "removed"
+    counts = Counter(_name(model.state) for model in held)
+    return ", ".join(f"{state} x{count}" for state, count in sorted(counts.items())) or "not loaded"
+
+
+def _name(state: int) -> str:
+    known = state in ModelState.values()
+    return (
+        ModelState.Name(ModelState.ValueType(state)).removeprefix("MODEL_STATE_").lower()
+        if known
+        else "unknown"
+    )
+
+
+def _routes_of(name: str, state: State) -> list[str]:
+    return sorted(
+        entry.name for entry in state.routes.values() if name in scoring_models(entry.current.route)
+    )
+
+
+def route_rows(state: State) -> list[Row]:
+    """Return every route, by name, as it is now."""
+    return [_route_row(entry.current) for _, entry in sorted(state.routes.items())]
+
+
+def _route_row(revision: Revision) -> Row:
+    route = revision.route
+    return {
+        "route": route.name,
+        "revision": revision.number,
+        "sla": format_duration(route.sla_us),
+        "rules": [describe_tier(tier) for tier in route.schedule],
+        "default": _plain(write_values(route.default)),
+        "canary": route.canary,
+        "policy": _plain(route_to_document(route)),
+        **_stamp(revision.stamp),
+    }
+
+
+def revision_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
+    """Return every revision of every route, newest first, with the partitions that it has passed."""
+    rows = []
+    for name, entry in sorted(state.routes.items()):
+        passed = _passed(name, heard.values())
+        rows += [
+            _route_row(revision)
+            | {
+                "current": "yes" if revision is entry.current else "",
+                "passed": sorted(
+                    partition for partition, number in passed.items() if number >= revision.number
+                ),
+            }
+            for revision in reversed(entry.revisions)
+        ]
+    return rows
+
+
+def _passed(route: str, heard: Iterable[Heard]) -> dict[int, int]:
+    """Return, by partition, the newest revision of *route* that an input carried, as any service saw it."""
+    newest: dict[int, int] = {}
+    for each in heard:
+        for passed in each.status.passed:
+            if passed.route == route:
+                newest[passed.partition] = max(passed.revision, newest.get(passed.partition, 0))
+    return newest
+
+
+def service_rows(state: State, heard: Mapping[str, Heard], now_s: float) -> list[Row]:
+    """Return every instance that was heard of, by service and name."""
+    ordered = sorted(heard.values(), key=lambda each: (each.status.service, each.status.instance))
+    return [
+        {
+            "instance": each.status.instance,
+            "service": each.status.service,
+            "state": _service_state(each, now_s),
+            "detail": each.status.detail,
+            "control": _progress(each.status.control_offset, state.next_offset),
+            "models": [f"{model.model} {_name(model.state)}" for model in each.status.models],
+            "heard": f"{max(0.0, now_s - each.at_s):.0f} s ago",
+            "refused": [
+                {"offset": refusal.offset, "id": refusal.control_id, "reason": refusal.reason}
+                for refusal in each.status.refusals
+            ],
+        }
+        for each in ordered
+    ]
+
+
+def _service_state(heard: Heard, now_s: float) -> str:
+    if heard.status.stopping:
+        return "stopped"
+    if not heard.is_live(now_s):
+        return "silent"
+    return "ready" if heard.status.ready else "waiting"
+
+
+def _progress(applied: int, end: int) -> str:
+    return f"{applied} of {end}"
+
+
+def _stamp(stamp: Stamp) -> Row:
+    return {
+        "author": stamp.author,
+        "at": _time(stamp.at_us),
+        "reason": stamp.reason,
+        "offset": stamp.offset,
+        "id": stamp.control_id,
+    }
+
+
+def _time(microseconds: int) -> str:
+    try:
+        return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat(timespec="seconds")
+    except (OverflowError, ValueError, OSError):
+        # The author's clock is not ours to judge.
+        return f"{microseconds} us"
+
+
+def _plain(value: object) -> object:
+    """Return *value* with bytes as text, which JSON has."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    return value.hex() if isinstance(value, bytes) else value
