@@ -9,6 +9,7 @@ as much, pypmml's own lists four times, its JSON five times (docs/performance.md
 import json
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,10 +77,18 @@ class PmmlRuntime(ModelRuntime):
 
 def start_jvm(heap_mb: int) -> None:
     """Start this process's JVM, unless it runs already; raises RuntimeUnavailableError."""
-    try:
-        PMMLContext.getOrCreate(gateway="jpype", java_opts=[f"-Xmx{heap_mb}m", *_JVM_OPTIONS])
-    except (jpype.JVMNotFoundException, jpype.JException, OSError) as error:
-        raise RuntimeUnavailableError(f"no JVM starts; install Java 17 or set JAVA_HOME: {error}") from error
+    # At the end of the process a JVM waits for the thread that started it: so that one must not stay.
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="jvm-start") as starter:
+        try:
+            starter.submit(_start_and_leave, [f"-Xmx{heap_mb}m", *_JVM_OPTIONS]).result()
+        except (jpype.JVMNotFoundException, jpype.JException, OSError) as error:
+            reason = f"no JVM starts; install Java 17 or set JAVA_HOME: {error}"
+            raise RuntimeUnavailableError(reason) from error
+
+
+def _start_and_leave(options: list[str]) -> None:
+    PMMLContext.getOrCreate(gateway="jpype", java_opts=options)
+    jpype.java.lang.Thread.detach()
 
 
 class _Evaluator:
@@ -113,6 +122,8 @@ class _Evaluator:
 
     def _batch(self, table: list[list[Plain]]) -> list[list[Any]]:
         """Return the values of the outputs for each row of *table*."""
+        if len(table) == 1:  # without a stream, which costs as much as three rows
+            return [[_plain(value) for value in self._java_model.predict(_to_java(table)[0])]]
         results = jpype.java.util.Arrays.stream(_to_java(table)).map(self._evaluate).toArray()
         if self._all_numbers:
             # Numbers in Java's notation are JSON: one text costs a sixth of fetching them one by one.
