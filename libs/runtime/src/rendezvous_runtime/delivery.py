@@ -15,6 +15,7 @@ from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from rendezvous_runtime.broker_state import is_fatal
 from rendezvous_runtime.dead_letters import too_large
 from rendezvous_runtime.errors import DataPlaneError, NotSentError, ProducerFullError
 from rendezvous_runtime.kafka import MAX_RECORD_BYTES
@@ -189,10 +190,12 @@ class Delivery:
         error: KafkaException,
     ) -> None:
         """Send the dead letter of a record that is too large; raise DataPlaneError for any other refusal."""
-        code = error.args[0].code()
-        if code != KafkaError.MSG_SIZE_TOO_LARGE:
+        why = error.args[0]
+        if is_fatal(why):
+            raise DataPlaneError(f"the producer cannot go on: {why.str()}") from error
+        if why.code() != KafkaError.MSG_SIZE_TOO_LARGE:
             raise DataPlaneError(
-                f"cannot produce to {send.topic}[{send.partition}]: {error.args[0].str()}; "
+                f"cannot produce to {send.topic}[{send.partition}]: {why.str()}; "
                 "the per-request topics must exist and have the same number of partitions"
             ) from error
         self.produce([too_large(send, MAX_RECORD_BYTES, service=self._service)])

@@ -1,7 +1,6 @@
 """Which partitions this process holds, where it reads them, and how far it has committed."""
 
-import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -11,11 +10,10 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.delivery import Offsets
 from rendezvous_runtime.errors import DataPlaneError
+from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
 from rendezvous_runtime.stream import END, Handler, SupportsSeek, TopicPartition
 
 _LOG: Final = structlog.get_logger(__name__)
-_REQUEST_S: Final = 10.0
-_RETRY_S: Final = 0.1
 # What Kafka takes for the two ends of a log when it is asked for offsets by time.
 _EARLIEST: Final = -2
 _LATEST: Final = -1
@@ -166,7 +164,7 @@ class Membership:
 
     def _starts(self, consumer: Consumer, assigned: list[KafkaPartition]) -> dict[TopicPartition, int]:
         """Return where to go on: what the handler says, what is committed, or the beginning of the log."""
-        committed = _patiently(lambda: consumer.committed(assigned, timeout=_REQUEST_S))
+        committed = ask_offsets(lambda: consumer.committed(assigned, timeout=REQUEST_S))
         lowest = _bounds(consumer, assigned, _EARLIEST)
         seek = self._handler.start_offset if isinstance(self._handler, SupportsSeek) else None
         wanted = {where: seek(where) for where in lowest} if seek else {}
@@ -206,25 +204,4 @@ def _bounds(
 ) -> Mapping[TopicPartition, int]:
     """Return the first or the next offset of each partition, as *end* says."""
     asked = [KafkaPartition(each.topic, each.partition, end) for each in assigned]
-    return _patiently(lambda: consumer.offsets_for_times(asked, timeout=_REQUEST_S))
-
-
-def _patiently(ask: Callable[[], Collection[KafkaPartition]]) -> Mapping[TopicPartition, int]:
-    """Return the offsets that *ask* finds, asking again for a while: a broker that just came back refuses."""
-    until = time.monotonic() + _REQUEST_S
-    while True:
-        try:
-            return _offsets(ask())
-        except KafkaException as error:
-            if time.monotonic() > until:
-                raise DataPlaneError(f"no offsets from the broker: {error.args[0].str()}") from error
-            _LOG.warning("no offsets from the broker yet", why=error.args[0].str())
-        time.sleep(_RETRY_S)
-
-
-def _offsets(partitions: Collection[KafkaPartition]) -> Mapping[TopicPartition, int]:
-    """Return the offsets of *partitions*; raises DataPlaneError for one that could not be told."""
-    for each in partitions:
-        if isinstance(each.error, KafkaError):
-            raise DataPlaneError(f"no offset of {each.topic}[{each.partition}]: {each.error.str()}")
-    return {TopicPartition(each.topic, each.partition): each.offset for each in partitions}
+    return ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))

@@ -4,18 +4,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
-from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, KafkaException, Message
+from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaError, Message
 from confluent_kafka import TopicPartition as KafkaPartition
 
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.errors import DataPlaneError
 from rendezvous_runtime.kafka import MAX_BATCH, recovery_config
+from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
 from rendezvous_runtime.settings import ServiceSettings
 from rendezvous_runtime.stream import SupportsRecovery, TopicPartition
 
 # Reading 1,000,000 records takes a few seconds; what takes longer than this does not come.
 _TIME_LIMIT_S: Final = 60.0
-_REQUEST_S: Final = 10.0
 _POLL_S: Final = 0.05
 
 
@@ -38,13 +38,17 @@ def recover(
             KafkaPartition(handler.recovery_topic, number, max(0, ms - handler.recovery_window_us // 1000))
             for number, ms in stamps.items()
         ]
-        found = consumer.offsets_for_times(wanted, timeout=_REQUEST_S)
-        _check(found)
+        found = ask_offsets(lambda: consumer.offsets_for_times(wanted, timeout=REQUEST_S))
         count = 0
-        for batch in _read(consumer, [each for each in found if each.offset != OFFSET_END], clock):
+        for batch in _read(consumer, _places(found), clock):
             handler.on_recovered(batch, clock.now())
             count += len(batch)
         return count
+
+
+def _places(found: Mapping[TopicPartition, int]) -> list[KafkaPartition]:
+    """Return where to read; a partition with no record after the time asked for has none."""
+    return [KafkaPartition(*where, offset) for where, offset in found.items() if offset != OFFSET_END]
 
 
 @contextmanager
@@ -103,9 +107,3 @@ def _read(
         if records:
             yield records
     consumer.unassign()
-
-
-def _check(found: Collection[KafkaPartition]) -> None:
-    for each in found:
-        if each.error is not None:
-            raise KafkaException(each.error)
