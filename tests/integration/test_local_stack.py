@@ -1,6 +1,9 @@
 """The local stack with every real service, and `rendezvous up` and `rendezvous down`."""
 
+import http.client
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -20,9 +23,23 @@ from rendezvous_local.settings import LocalSettings
 from rendezvous_local.stack import LocalStack
 
 from tests.support.broker import consume_all
+from tests.support.pmml import regression
 from tests.support.polling import wait_until
 
 SERVICES = ("feature-extractor", "rendezvous", "decoy", "gateway")
+POLICY = """\
+model: wine-half@1
+type: pmml
+artifact: {path: half.pmml}
+inputs: {alcohol: number}
+outputs: {quality: number}
+---
+route: wine
+sla: 10s
+schedule:
+  - use: wine-half@1
+default: {quality: 0.0}
+"""
 COMMAND = str(Path(sys.executable).with_name("rendezvous"))
 
 
@@ -40,8 +57,8 @@ def _environment(data_dir: Path, **more: str) -> Mapping[str, str]:
 
 
 @contextmanager
-def _up(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    argv = [COMMAND, "up"]
+def _up(data_dir: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    argv = [COMMAND, "up", *arguments]
     environment = _environment(data_dir)
     with subprocess.Popen(argv, env=environment, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -51,8 +68,8 @@ def _up(data_dir: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
             process.terminate()
 
 
-def _run(data_dir: Path, command: str, **more: str) -> subprocess.CompletedProcess[str]:
-    argv = [COMMAND, command]
+def _run(data_dir: Path, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
+    argv = [COMMAND, *arguments]
     environment = _environment(data_dir, **more)
     return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=90, check=False)
 
@@ -81,12 +98,7 @@ def _restarts(stack: LocalStack, name: str) -> int:
 @pytest.mark.parametrize("end", ["down", "Ctrl-C"])
 def test_up_stays_until_it_is_ended_and_leaves_no_process(tmp_path: Path, end: str) -> None:
     with _up(tmp_path) as (process, output):
-        said = []
-        for line in output:
-            said.append(line)
-            if "Everything is up" in line:
-                break
-        assert "http://127.0.0.1:" in "".join(said)
+        assert "http://127.0.0.1:" in _said_until_up(output)
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) == 1 + len(SERVICES)
 
@@ -101,6 +113,44 @@ def test_up_stays_until_it_is_ended_and_leaves_no_process(tmp_path: Path, end: s
         assert process.wait(60) == 0
         assert not any(child.is_running() for child in children)
     assert "Nothing runs" in _run(tmp_path, "down").stdout
+
+
+def _said_until_up(output: IO[str]) -> str:
+    said = []
+    for line in output:
+        said.append(line)
+        if "Everything is up" in line:
+            return "".join(said)
+    raise AssertionError(f"it ended, saying: {''.join(said)}")
+
+
+@pytest.mark.kafka
+def test_up_applies_files_and_starts_models_so_that_a_request_is_answered(tmp_path: Path) -> None:
+    (tmp_path / "half.pmml").write_bytes(regression({"alcohol": 0.5}))
+    policy = tmp_path / "wine.yaml"
+    policy.write_text(POLICY)
+    with _up(tmp_path / "data", "--file", str(policy), "--model", "wine-half@1") as (process, output):
+        said = _said_until_up(output)
+        gateway = re.search(r"send requests to.*http://(127.0.0.1:\d+)", said)
+        assert gateway, said
+        connection = http.client.HTTPConnection(gateway[1], timeout=20)
+        connection.request("POST", "/v1/routes/wine/ask", json.dumps({"fields": {"alcohol": 9.0}}))
+        response = connection.getresponse()
+        body = response.read().decode()
+        connection.close()
+        process.terminate()
+        assert process.wait(60) == 0
+    assert response.status == 200, body
+    assert json.loads(body)["outputs"] == {"quality": 4.5}
+
+
+def test_up_refuses_a_bad_file_and_ends(tmp_path: Path) -> None:
+    policy = tmp_path / "wine.yaml"
+    policy.write_text("route: wine\nsla: soon\n")
+    result = _run(tmp_path, "up", "--file", str(policy))
+    assert result.returncode == 1
+    assert "wine.yaml" in result.stderr
+    assert "soon" in result.stderr
 
 
 @pytest.mark.kafka

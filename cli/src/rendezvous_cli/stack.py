@@ -5,10 +5,10 @@ import signal
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
-from rendezvous_contracts.errors import ContractError
 from rendezvous_contracts.names import parse_model_id
 from rendezvous_local.errors import LocalError
 from rendezvous_local.runfile import end_all
@@ -18,14 +18,24 @@ from rich.console import Console
 from rich.logging import RichHandler
 from rich.table import Table
 
+from rendezvous_cli.apply import apply
+from rendezvous_cli.applying import read_wanted
+from rendezvous_cli.terminal import FAILED, errors_explained, note
+
 _console = Console()
-_errors = Console(stderr=True)
 
 Models = Annotated[
     list[str] | None, typer.Option("--model", metavar="NAME@VERSION", help="Start a container of this model.")
 ]
 Canary = Annotated[
     str | None, typer.Option("--canary", metavar="NAME@VERSION", help="Start the canary with this model.")
+]
+
+Files = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--file", "-f", metavar="FILE", exists=True, dir_okay=False, help="Apply these policy documents."
+    ),
 ]
 
 
@@ -35,38 +45,46 @@ def register(app: typer.Typer) -> None:
     app.command()(down)
 
 
-def up(models: Models = None, canary: Canary = None) -> None:
+def up(models: Models = None, canary: Canary = None, files: Files = None) -> None:
     """
     Start a Kafka broker and every service on this machine, and stay until Ctrl-C or `rendezvous down`.
 
-    Settings are RENDEZVOUS_LOCAL_DATA_DIR, _KAFKA_PORT, _GATEWAY_PORT, _PARTITIONS, _KAFKA_HEAP, _LOG_LEVEL.
+    Files are applied first; the containers of models then have to become ready. Settings are
+    RENDEZVOUS_LOCAL_DATA_DIR, _KAFKA_PORT, _GATEWAY_PORT, _PARTITIONS, _KAFKA_HEAP, _ARTIFACT_DIR and
+    _LOG_LEVEL.
     """
     _show_restarts()
-    with _errors_explained():
+    with _local_errors_explained():
         for model in [*(models or ()), *((canary,) if canary else ())]:
             parse_model_id(model)
-        _run(LocalStack(read_local_settings()), models or (), canary)
+        for file in files or ():
+            read_wanted(file.read_text(encoding="utf-8", errors="replace"), str(file))
+        _run(LocalStack(read_local_settings()), models or (), canary, files or ())
 
 
 def down() -> None:
     """End what `rendezvous up` started on the same data directory, and leave no process behind."""
-    with _errors_explained():
+    with _local_errors_explained():
         data_dir = read_local_settings().data_dir
         with _console.status(f"ending the stack on {data_dir}"):
             ended = end_all(data_dir)
     _console.print(f"Ended the stack on {data_dir}." if ended else f"Nothing runs on {data_dir}.")
 
 
-def _run(stack: LocalStack, models: Sequence[str], canary: str | None) -> None:
+def _run(stack: LocalStack, models: Sequence[str], canary: str | None, files: Sequence[Path]) -> None:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     try:
         with _console.status("starting the broker, the topics and the services"):
             stack.start()
-            for model in models:
-                stack.start_model(model)
-            if canary:
-                stack.start_model(canary, canary=True)
+        if files:
+            apply([str(file) for file in files], bootstrap_servers=stack.bootstrap_servers)
+        containers = [stack.start_model(model) for model in models]
+        if canary:
+            containers.append(stack.start_model(canary, canary=True))
+        if files and containers:
+            with _console.status("loading the models"):
+                stack.wait_ready(containers)
         _console.print(_addresses(stack))
         _console.print("Everything is up. Ctrl-C, or `make down` elsewhere, ends it.")
         threading.Event().wait()
@@ -92,14 +110,15 @@ def _addresses(stack: LocalStack) -> Table:
 
 
 def _show_restarts() -> None:
-    handler = RichHandler(console=_errors, show_path=False)
+    handler = RichHandler(console=Console(stderr=True), show_path=False)
     logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[handler])
 
 
 @contextmanager
-def _errors_explained() -> Iterator[None]:
+def _local_errors_explained() -> Iterator[None]:
     try:
-        yield
-    except (LocalError, ContractError) as error:
-        _errors.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
-        raise typer.Exit(1) from None
+        with errors_explained():
+            yield
+    except LocalError as error:  # in more than one line: it may end with those of a log
+        note(f"error: {error}", style="red")
+        raise typer.Exit(FAILED) from None
