@@ -1,0 +1,138 @@
+"""The whole system in memory: extractor, three models and the rendezvous, under virtual time, with faults."""
+
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
+from prometheus_client import CollectorRegistry
+from rendezvous_contracts.topics import ANSWERS, DEAD_LETTERS, DECISIONS, REQUESTS
+from rendezvous_contracts.values import to_fields
+from rendezvous_control.fold import apply
+from rendezvous_control.state import State
+from rendezvous_engine.engine import Limits
+from rendezvous_feature_extractor.handler import FeatureExtractor
+from rendezvous_feature_extractor.metrics import ExtractorMetrics
+from rendezvous_models.serving import ScoringHandler
+from rendezvous_models.shelf import Shelf
+from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.stream import Handler, Record
+from rendezvous_runtime.testing import System
+from rendezvous_runtime.testing.member import Delay
+from rendezvous_service.handler import Rendezvous
+from rendezvous_service.metrics import RendezvousMetrics
+from scoring.v1.answer_pb2 import Answer
+from scoring.v1.control_pb2 import Model, Route
+from scoring.v1.decision_pb2 import Decision
+from scoring.v1.request_pb2 import Request
+
+from tests.support.control import control, model
+from tests.support.models import ready_model
+from tests.support.questions import FOREST, LINEAR, MLP, MS, wine
+
+PARTITIONS = 4
+# Four hops of the log and the steps of the drivers, under virtual time.
+TOLERANCE_US = 2 * MS
+
+
+def fold(*changes: Model | Route) -> State:
+    """Return the control state after *changes*."""
+    state = State()
+    for offset, change in enumerate(changes):
+        folded = apply(state, control(f"c{offset}", change), offset)
+        assert isinstance(folded, State), folded
+        state = folded
+    return state
+
+
+def _registered(name: str) -> Model:
+    called, _, version = name.partition("@")
+    return model(called, version)
+
+
+@dataclass
+class Whole:
+    """One run; the same *seed* gives the same run."""
+
+    seed: int
+    random: Random = field(init=False)
+    delays: dict[str, int | None] = field(default_factory=lambda: {FOREST: 300, MLP: 100, LINEAR: 50})
+
+    def __post_init__(self) -> None:
+        self.random = Random(self.seed)  # noqa: S311 - explores, protects nothing
+        self.control = ControlView(fold(*(_registered(name) for name in (FOREST, MLP, LINEAR)), wine()))
+        self.system = System(PARTITIONS, seed=self.seed)
+        self.system.add(self._extractor(), name="extractor")
+        for name in (FOREST, MLP, LINEAR):
+            self.system.add(self._container(name), name=name, delay_us=self._delay(name))
+        self.system.add(self._rendezvous(), name="rendezvous", group="rendezvous")
+        self.sent: dict[str, int] = {}
+
+    def _extractor(self) -> FeatureExtractor:
+        metrics = ExtractorMetrics(CollectorRegistry())
+        return FeatureExtractor(self.control, metrics, max_input_bytes=900_000)
+
+    def _container(self, name: str) -> ScoringHandler:
+        shelf = Shelf((name,))
+        shelf.replace({name: ready_model(name)})
+        return ScoringHandler(shelf, self.control, clock=self.system.clock, service="model-container")
+
+    def _rendezvous(self) -> Rendezvous:
+        metrics = RendezvousMetrics(CollectorRegistry())
+        return Rendezvous(self.control, metrics, Limits(), recovery_window_us=60_000_000)
+
+    def _delay(self, name: str) -> Delay:
+        def delay(_: Record) -> int | None:
+            return self.delays[name]
+
+        return delay
+
+    def ask(self, name: str, budget_us: int = 0) -> None:
+        """Send a request now."""
+        now = self.system.clock.now()
+        self.sent[name] = now.wall + (budget_us or 50 * MS)
+        request = Request(
+            id=name,
+            route="wine",
+            sent_at_us=now.wall,
+            budget_us=budget_us,
+            fields=to_fields({"alcohol": 9.5}),
+        )
+        partition = hash(name) % PARTITIONS
+        self.system.publish(REQUESTS, partition, name.encode(), request.SerializeToString())
+
+    def restart(self, name: str) -> None:
+        """Start a killed process again."""
+        made: dict[str, Callable[[], Handler]] = {
+            "extractor": self._extractor,
+            "rendezvous": self._rendezvous,
+        }
+        self.system.restart(name, made[name]() if name in made else self._container(name))
+
+    def after(self, us: int, call: Callable[[], None]) -> None:
+        """Have *call* run *us* microseconds from now."""
+        self.system.at(self.system.clock.now().mono + us, call)
+
+    def answers(self) -> dict[str, list[bytes]]:
+        """All answers in the log by request."""
+        found = defaultdict(list)
+        for record in self.system.records(ANSWERS):
+            found[(record.key() or b"").decode()].append(record.value() or b"")
+        return found
+
+    def late(self) -> dict[str, int]:
+        """How many microseconds after its deadline each late request was answered."""
+        effective = {name: Answer.FromString(found[0]) for name, found in self.answers().items()}
+        after = {name: answer.answered_at_us - self.sent[name] for name, answer in effective.items()}
+        return {name: late for name, late in after.items() if late > TOLERANCE_US}
+
+    def decided(self) -> dict[str, list[Decision]]:
+        """All decisions in the log by request."""
+        found = defaultdict(list)
+        for record in self.system.records(DECISIONS):
+            found[(record.key() or b"").decode()].append(Decision.FromString(record.value() or b""))
+        return found
+
+    def dead_letters(self) -> int:
+        """How many records could not be handled."""
+        return len(self.system.records(DEAD_LETTERS))
