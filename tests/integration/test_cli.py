@@ -1,0 +1,230 @@
+"""The command line against the whole system: a real broker and every service as a process."""
+
+import json
+import os
+import signal
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from rendezvous_cli.main import app
+from rendezvous_local.settings import LocalSettings
+from rendezvous_local.stack import GATEWAY, LocalStack
+from typer.testing import CliRunner, Result
+
+from tests.support.broker import consume_all
+from tests.support.polling import wait_until
+
+pytestmark = pytest.mark.kafka
+
+ROUTE = """\
+route: wine
+sla: 500ms
+default: {quality: 5.6}
+inputs: {alcohol: number, colour: {type: text, optional: true}}
+"""
+MODEL = "model: wine-forest@1\ntype: pmml\nquality: 0.6\nartifact: {path: forest.pmml}\n"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    folder = tmp_path_factory.mktemp("stack")
+    with LocalStack(LocalSettings(data_dir=folder, kafka_port=0, gateway_port=0)) as stack:
+        yield stack
+
+
+class Cli:
+    """Runs commands against *stack*, in the folder of a test."""
+
+    def __init__(self, stack: LocalStack, folder: Path) -> None:
+        self._environment = {
+            "RENDEZVOUS_BOOTSTRAP_SERVERS": stack.bootstrap_servers,
+            "RENDEZVOUS_GATEWAY": stack.url(GATEWAY),
+            "RENDEZVOUS_AUTHOR": "ada",
+        }
+        self.bootstrap_servers = stack.bootstrap_servers
+        self.folder = folder
+
+    def run(self, *arguments: str, stdin: str = "") -> Result:
+        return CliRunner(env=self._environment).invoke(app, arguments, input=stdin)
+
+    def data(self, *arguments: str, stdin: str = "", code: int = 0) -> list[dict[str, object]]:
+        result = self.run(*arguments, "-o", "json", stdin=stdin)
+        assert result.exit_code == code, result.stderr
+        data = json.loads(result.stdout)
+        return data if isinstance(data, list) else [data]
+
+    def apply(self, text: str, code: int = 0) -> list[tuple[object, object]]:
+        path = self.folder / "policy.yaml"
+        path.write_text(text)
+        return [(row["name"], row["result"]) for row in self.data("apply", "-f", str(path), code=code)]
+
+    def messages(self) -> int:
+        return len(consume_all(self.bootstrap_servers, "control"))
+
+
+@pytest.fixture
+def cli(stack: LocalStack, tmp_path: Path) -> Cli:
+    (tmp_path / "forest.pmml").write_text("<PMML/>")
+    return Cli(stack, tmp_path)
+
+
+def renamed(name: str) -> str:
+    return ROUTE.replace("wine", name)
+
+
+def test_a_file_applied_again_changes_nothing(cli: Cli) -> None:
+    assert cli.apply(f"{renamed('twice')}---\n{MODEL}") == [
+        ("wine-forest@1", "created"),
+        ("twice", "created"),
+    ]
+    published = cli.messages()
+
+    assert cli.apply(f"{renamed('twice')}---\n{MODEL}") == [
+        ("wine-forest@1", "unchanged"),
+        ("twice", "unchanged"),
+    ]
+
+    assert cli.messages() == published
+
+
+def test_a_change_is_a_new_revision_that_every_service_acknowledges(cli: Cli) -> None:
+    cli.apply(renamed("changed"))
+
+    result = cli.run("apply", "-f", "-", "--reason", "a test", stdin=renamed("changed").replace("5.6", "6.5"))
+
+    assert (result.exit_code, result.stderr) == (0, "acknowledged by 4 services\n")
+    newest, oldest = cli.data("get", "revisions", "changed")
+    assert (newest["revision"], newest["current"], newest["author"], newest["reason"]) == (
+        2,
+        "yes",
+        "ada",
+        "a test",
+    )
+    assert (newest["default"], oldest["default"]) == ({"quality": 6.5}, {"quality": 5.6})
+
+
+def test_a_document_that_the_fold_refuses_is_told_and_not_published(cli: Cli) -> None:
+    published = cli.messages()
+    path = cli.folder / "refused.yaml"
+    path.write_text(renamed("refused") + "schedule: [{use: nobody@1}]\n")
+
+    result = cli.run("apply", "-f", str(path))
+
+    assert result.exit_code == 1
+    assert "nobody@1 is not registered: add it first" in result.stdout
+    assert cli.messages() == published
+
+
+def test_a_model_is_described_anew_and_its_artifact_is_not_exchanged(cli: Cli) -> None:
+    model = MODEL.replace("forest@1", "forest@7")
+    cli.apply(model)
+
+    assert cli.apply(model.replace("0.6", "0.7")) == [("wine-forest@7", "updated")]
+    (cli.folder / "forest.pmml").write_text("<PMML>another</PMML>")
+    assert cli.apply(model, code=1) == [("wine-forest@7", "refused")]
+    (row,) = cli.data("get", "models", "wine-forest@7")
+    assert (row["quality"], row["state"], row["bytes"]) == (0.7, "not loaded", 7)
+
+
+def test_what_is_shown_as_yaml_can_be_applied_again(cli: Cli) -> None:
+    cli.apply(renamed("shown"))
+
+    (row,) = yaml.safe_load(cli.run("get", "routes", "shown", "-o", "yaml").stdout)
+
+    assert cli.apply(yaml.safe_dump(row["policy"], sort_keys=False)) == [("shown", "unchanged")]
+
+
+def test_services_are_listed_with_how_far_they_are(cli: Cli) -> None:
+    cli.apply(renamed("listed"))
+
+    rows = cli.data("get", "services")
+
+    assert {row["service"] for row in rows} >= {"gateway", "feature-extractor", "rendezvous", "decoy"}
+    assert {row["state"] for row in rows} == {"ready"}
+    assert {row["control"] for row in rows} == {f"{cli.messages()} of {cli.messages()}"}
+
+
+def test_what_is_not_there_is_named_with_what_is(cli: Cli) -> None:
+    cli.apply(renamed("there"))
+
+    result = cli.run("get", "routes", "nowhere")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("error: there is no route nowhere; there are: ")
+
+
+def asked(cli: Cli, *arguments: str, stdin: str = "") -> list[dict[str, object]]:
+    return cli.data("send", *arguments, stdin=stdin)
+
+
+@pytest.mark.parametrize("way", [[], ["--kafka"]], ids=["gateway", "kafka"])
+def test_a_question_is_answered_with_where_the_answer_comes_from(cli: Cli, way: list[str]) -> None:
+    name = "asked-over" + "-".join(way).strip("-")
+    cli.apply(renamed(name))
+
+    (answer,) = asked(cli, name, "--field", "alcohol=9.4", "--field", "colour=7", "--budget", "200ms", *way)
+
+    assert (answer["route"], answer["outputs"], answer["source"]) == (name, {"quality": 5.6}, "default")
+    assert (answer["revision"], answer["model"], answer["extractor"]) == (1, "", "pass-through")
+    assert answer["reason"]
+
+
+@pytest.mark.parametrize("way", [[], ["--kafka"]], ids=["gateway", "kafka"])
+def test_a_question_asked_again_gets_the_same_answer(cli: Cli, way: list[str]) -> None:
+    cli.apply(renamed("again"))
+    question = ["again", "--field", "alcohol=9.4", "--id", f"again{way}", *way]
+
+    first, second = asked(cli, *question), asked(cli, *question)
+
+    assert decided(first[0]) == decided(second[0])
+
+
+def decided(answer: Mapping[str, object]) -> dict[str, object]:
+    return {key: answer[key] for key in ("id", "outputs", "source", "revision", "reason", "elapsed_ms")}
+
+
+@pytest.mark.parametrize("way", [[], ["--kafka"]], ids=["gateway", "kafka"])
+def test_each_row_of_a_file_is_asked(cli: Cli, way: list[str]) -> None:
+    cli.apply(renamed("rows"))
+    path = cli.folder / "rows.csv"
+    path.write_text("alcohol;colour\n9.4;red\n9.8;\n10;7\n")
+
+    from_file = asked(cli, "rows", "--file", str(path), *way)
+    from_stdin = asked(cli, "rows", "--file", "-", *way, stdin='{"alcohol": 1}\n{"alcohol": 2.5}\n')
+
+    assert [answer["source"] for answer in from_file] == ["default"] * 3
+    assert [answer["source"] for answer in from_stdin] == ["default"] * 2
+    assert len({answer["id"] for answer in from_file + from_stdin}) == 5
+
+
+def test_what_the_route_does_not_take_is_said(cli: Cli) -> None:
+    cli.apply(renamed("strict"))
+
+    wrong = cli.run("send", "strict", "--field", "alcohol=much")
+    unknown = cli.run("send", "nowhere", "--field", "alcohol=1")
+    over_kafka = cli.run("send", "nowhere", "--field", "alcohol=1", "--kafka")
+
+    assert (wrong.exit_code, unknown.exit_code, over_kafka.exit_code) == (1, 1, 1)
+    assert "alcohol: expected a number, got text 'much'" in wrong.stderr
+    assert "there is no route 'nowhere'" in unknown.stderr
+    assert "there is no route nowhere; there are: " in over_kafka.stderr
+
+
+def test_a_service_that_hangs_is_named_after_the_timeout_and_then_not_counted_on(
+    cli: Cli, stack: LocalStack
+) -> None:
+    (pid,) = [process.pid for process in stack.status() if process.name == "decoy"]
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        result = cli.run("apply", "-f", "-", "--timeout", "300ms", stdin=renamed("waiting"))
+        assert (result.exit_code, "acknowledged within 0.3 s by decoy-0:" in result.stderr) == (3, True)
+        assert cli.data("get", "routes", "waiting")[0]["revision"] == 1
+
+        wait_until(lambda: cli.data("get", "services", "decoy-0")[0]["state"] == "silent", 15, "silence")
+        changed = cli.run("apply", "-f", "-", stdin=renamed("waiting").replace("5.6", "6.5"))
+        assert (changed.exit_code, changed.stderr) == (0, "acknowledged by 3 services\n")
+    finally:
+        os.kill(pid, signal.SIGCONT)
