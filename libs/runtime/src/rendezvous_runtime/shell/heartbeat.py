@@ -68,13 +68,21 @@ class Heartbeat(Service):
 
     async def try_send(self, status: Status) -> None:
         """Send *status*; without a broker the service goes on, and says so once."""
-        key, value = status.instance.encode(), status.SerializeToString()
         try:
-            async with asyncio.timeout(_SEND_S):
-                await (await self._topic.send(key=key, value=value, partition=0))
+            await self._send(status)
         except Exception as error:  # noqa: BLE001 - Faust's, aiokafka's and the timeout's have no common root
             if not self._failing:
                 _log.warning("status is not sent", why=str(error) or type(error).__name__)
             self._failing = True
         else:
             self._failing = False
+
+    async def _send(self, status: Status) -> None:
+        key, value = status.instance.encode(), status.SerializeToString()
+        async with asyncio.timeout(_SEND_S):
+            sent = await self._topic.send(key=key, value=value, partition=0)
+        # Waited for, and never cancelled: Faust's own callback on it would raise.
+        done, _ = await asyncio.wait([sent], timeout=_SEND_S)
+        if not done:
+            raise TimeoutError(f"the broker did not acknowledge it in {_SEND_S:g} s")
+        sent.result()
