@@ -43,7 +43,12 @@ def raw(text: str) -> bytes:
 
 
 def tensors(**changes: object) -> dict[str, list[dict[str, object]]]:
-    colour = {"name": "colour", "shape": [2], "datatype": "BYTES", "data": ["red", "white"]}
+    colour: dict[str, object] = {
+        "name": "colour",
+        "shape": [2],
+        "datatype": "BYTES",
+        "data": ["red", "white"],
+    }
     alcohol = {"name": "alcohol", "shape": [2, 1], "datatype": "FP64", "data": [9.4, 11]} | changes
     return {"inputs": [colour, alcohol]}
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Any
 
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
@@ -96,6 +97,7 @@ class Gateway:
     log: TestLog
     control: ControlView
     registry: CollectorRegistry
+    most_pending: int = 0
 
     async def until(self, condition: Callable[[], object]) -> None:
         """Let the loop run until *condition* holds, at most 5 seconds."""
@@ -109,6 +111,7 @@ class Gateway:
 
         def answer(send: Send) -> None:
             if send.topic == REQUESTS:
+                self.most_pending = max(self.most_pending, len(self.exchange.desk))
                 loop.call_later(delay_s, self.exchange.deliver, [answer_to(send, **changes)])
 
         self.log.on_send = answer
@@ -116,10 +119,10 @@ class Gateway:
 
 @asynccontextmanager
 async def gateway(
-    *routes: Route, partitions: tuple[int, ...] = (0, 1, 2, 3), **settings: float
+    *routes: Route, partitions: tuple[int, ...] = (0, 1, 2, 3), **settings: Any
 ) -> AsyncIterator[Gateway]:
     """The gateway with *routes* configured; requests go to *partitions*."""
-    given = GatewaySettings(**settings)  # type: ignore[arg-type] # values by name
+    given = GatewaySettings(**settings)
     control = ControlView(state(*routes))
     registry = CollectorRegistry()
     metrics = GatewayMetrics(registry)
