@@ -26,7 +26,7 @@ from tests.support.control import control, model, route
 from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.kafka
-_READY_S = 30.0
+_READY_S = 60.0
 
 
 class Service:
