@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from prometheus_client import CollectorRegistry
 from rendezvous_contracts.topics import DEAD_LETTERS
 from rendezvous_local.broker import Broker
 from rendezvous_runtime.clock import Now
@@ -333,6 +334,69 @@ def test_another_thread_sends_and_learns_what_has_no_place(kafka: str, start: St
         plane.send([Send(target, 7, None, b"value")])
     with pytest.raises(NotSentError, match="too large"):
         plane.send([Send(target, 0, None, b"x" * 1_100_000)])
+
+
+class Filling(Relay):
+    """Full as long as the test says so."""
+
+    is_full = True
+    refusals = 0
+
+    def full(self) -> bool:
+        self.refusals += self.is_full
+        return self.is_full
+
+
+def test_a_full_handler_is_given_nothing_until_it_has_room(kafka: str, start: Starter) -> None:
+    source, target = topics(kafka)
+    handler = Filling(source, target)
+    plane = start(handler, unique("group"))
+    wait_until(lambda: plane.assigned, 10, "the plane has its partitions")
+    handler.is_full = False
+    produce(kafka, source, [b"first"])
+    wait_until(lambda: handler.seen[b"first"], 10, "there is room")
+    handler.is_full, handler.refusals = True, 0
+    wait_until(lambda: handler.refusals > 1, 10, "the plane has asked")
+    produce(kafka, source, [b"second"])
+    handler.refusals = 0
+    wait_until(lambda: handler.refusals > 50, 10, "the plane goes on asking")
+    assert not handler.seen[b"second"]
+    assert plane.assigned == {0, 1}
+    handler.is_full = False
+    wait_until(lambda: handler.seen[b"second"], 10, "there is room again")
+
+
+def test_a_record_that_the_broker_refuses_ends_the_plane_and_is_read_again(
+    kafka: str, start: Starter
+) -> None:
+    source = create_topic(kafka, unique("source"), 1)
+    target = create_topic(kafka, unique("target"), 1, {"max.message.bytes": "1000"})
+    group = unique("group")
+    plane = start(Relay(source, target), group)
+    produce(kafka, source, [b"x" * 5_000, b"small"])
+    wait_until(lambda: not plane.alive, 10, "the plane ends")
+    assert f"{target} [0]" in str(plane.failure)
+    assert committed(kafka, group, source, 1) == [0]
+
+
+def test_what_the_plane_does_can_be_counted(kafka: str) -> None:
+    source, target = topics(kafka, 1)
+    produce(kafka, source, numbers(0, 300))
+    registry = CollectorRegistry()
+    settings = {"bootstrap_servers": kafka, "group": unique("group"), "instance": "relay-0"}
+    plane = plane_of(Relay(source, target), settings, registry)
+    plane.start()
+
+    def counted(name: str, **labels: str) -> float | None:
+        return registry.get_sample_value(f"rendezvous_plane_{name}", labels)
+
+    try:
+        wait_until(lambda: counted("records_sent_total", topic=target) == 300, 10, "all is counted")
+        assert counted("records_read_total", topic=source) == 300
+        assert counted("partitions_assigned") == 1
+        assert counted("lag_records", topic=source, partition="0") == 0
+    finally:
+        assert plane.stop(5.0)
 
 
 class Remembering(Relay):

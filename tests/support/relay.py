@@ -80,13 +80,15 @@ class Ticker(Relay):
         return self._next if self.held else None
 
 
-def plane_of(handler: Handler, settings: Mapping[str, object]) -> DataPlane:
+def plane_of(
+    handler: Handler, settings: Mapping[str, object], registry: CollectorRegistry | None = None
+) -> DataPlane:
     """Return a plane, not started, for *handler*."""
     return DataPlane(
         handler,
         RelaySettings.model_validate(settings),
         clock=SystemClock(),
-        metrics=PlaneMetrics(CollectorRegistry()),
+        metrics=PlaneMetrics(registry or CollectorRegistry()),
     )
 
 
