@@ -43,6 +43,7 @@ class ModelHost(Service):
             roots=settings.artifact_roots,
             max_bytes=settings.artifact_max_bytes,
         )
+        self._view = view
         self.shelf = Shelf(settings.model)
         self.loader = Loader(
             self.shelf,
@@ -70,7 +71,7 @@ class ModelHost(Service):
 
     def describe(self, status: Status) -> None:
         """Add the models and how they are used to *status*."""
-        report.describe(status, self.loader.courses, self.shelf.ready)
+        report.describe(status, self._view.state.models, self.loader.courses, self.shelf.ready)
 
     async def on_start(self) -> None:
         """Begin to load."""

@@ -75,7 +75,7 @@ class Course:
 
     def taken_up(self, descriptor: Model, now: Now) -> "Course":
         """Return the course as *descriptor* begins to be loaded."""
-        failures = self.failures if descriptor == self.descriptor else 0
+        failures = self.failures if _loads_alike(descriptor, self.descriptor) else 0
         return replace(self.to(Phase.FETCHING, now), descriptor=descriptor, failures=failures)
 
     def failed(self, reason: str, now: Now, *, passing: bool) -> "Course":
@@ -90,9 +90,18 @@ def next_action(course: Course, entry: ModelEntry | None, now: Now) -> Action:
     """Return what to do about *course*, given what the control log says about its model."""
     if entry is None or entry.removed is not None:
         return _when_gone(course, now)
-    if course.phase in {Phase.UNKNOWN, Phase.DRAINING} or entry.model != course.descriptor:
+    if course.phase in {Phase.UNKNOWN, Phase.DRAINING} or not _loads_alike(entry.model, course.descriptor):
         return Action.LOAD
     return Action.LOAD if course.phase is Phase.FAILED and _is_due(course, now) else Action.NOTHING
+
+
+def _loads_alike(new: Model, old: Model | None) -> bool:
+    """Whether loading *new* would give what loading *old* gave: descriptions and the like may differ."""
+    return old is not None and (new.type, new.artifact, list(new.inputs)) == (
+        old.type,
+        old.artifact,
+        list(old.inputs),
+    )
 
 
 def _when_gone(course: Course, now: Now) -> Action:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from rendezvous_control.state import ModelEntry
 from scoring.v1.status_pb2 import ModelState, ModelStatus, Status
 
 from rendezvous_models.lifecycle import Course, Phase
@@ -29,15 +30,17 @@ def waiting_for(courses: Mapping[str, Course], ready: ReadyModels) -> str | None
     return "; ".join(missing) or None
 
 
-def describe(status: Status, courses: Mapping[str, Course], ready: ReadyModels) -> None:
-    """Add the assigned models to *status*."""
+def describe(
+    status: Status, models: Mapping[str, ModelEntry], courses: Mapping[str, Course], ready: ReadyModels
+) -> None:
+    """Add the assigned models to *status*, with what the control log says of them (*models*)."""
     for name, course in courses.items():
-        held = ready.get(name)
+        held, entry = ready.get(name), models.get(name)
         status.models.append(
             ModelStatus(
                 model=name,
-                type=course.descriptor.type if course.descriptor else "",
-                description=course.descriptor.description if course.descriptor else "",
+                type=entry.model.type if entry else "",
+                description=entry.model.description if entry else "",
                 state=_STATES[course.phase],
                 reason=course.reason or ("" if held else course.phase.value),
                 since_us=course.since_us,

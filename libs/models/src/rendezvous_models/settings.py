@@ -26,10 +26,14 @@ class ScoringSettings(ServiceSettings):
     artifact_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
         default=(), description=f"directories that model locations may name, separated by {os.pathsep!r}"
     )
-    artifact_max_bytes: int = Field(256 << 20, ge=1, description="the largest model artifact, in bytes")
-    jvm_heap_mb: int = Field(512, ge=16, description="what a JVM may use for its objects, in MB")
-    max_batch: int = Field(256, ge=1, le=10_000, description="rows that a model is given at once")
-    drain_s: float = Field(10.0, ge=0, description="how long a removed model still scores, in seconds")
+    artifact_max_bytes: int = Field(
+        default=256 << 20, ge=1, description="the largest model artifact, in bytes"
+    )
+    jvm_heap_mb: int = Field(default=512, ge=16, description="what a JVM may use for its objects, in MB")
+    max_batch: int = Field(default=256, ge=1, le=10_000, description="rows that a model is given at once")
+    drain_s: float = Field(
+        default=10.0, ge=0, description="how long a removed model still scores, in seconds"
+    )
 
     @model_validator(mode="before")
     @classmethod

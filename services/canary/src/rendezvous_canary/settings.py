@@ -14,8 +14,11 @@ class CanarySettings(ScoringSettings):
 
     web_port: Port = 6074
     compare_s: float = Field(
-        10.0, gt=0, le=600, description="how long scores of one request wait for each other, in seconds"
+        default=10.0,
+        gt=0,
+        le=600,
+        description="how long scores of one request wait for each other, in seconds",
     )
     compare_requests: int = Field(
-        100_000, ge=1, description="requests whose scores wait at the same time; the oldest give way"
+        default=100_000, ge=1, description="requests whose scores wait at the same time; the oldest give way"
     )

@@ -1,0 +1,261 @@
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from rendezvous_control.fold import apply
+from rendezvous_control.state import State
+from rendezvous_models import report
+from rendezvous_models.artifacts import ArtifactStore
+from rendezvous_models.contract import ModelRuntime
+from rendezvous_models.errors import BadModelError
+from rendezvous_models.lifecycle import Phase
+from rendezvous_models.loader import Loader
+from rendezvous_models.shelf import Shelf
+from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.testing import VirtualClock
+from scoring.v1.control_pb2 import Control, Model, RemoveModel
+from scoring.v1.status_pb2 import ModelState, Status
+
+from tests.support.control import control, model
+from tests.support.models import ALCOHOL, FunctionRuntime, halved
+from tests.support.polling import wait_until
+
+NAME = "wine@1"
+Create = Callable[[Model], ModelRuntime]
+
+
+class _World:
+    """A loader with its control log, driven step by step."""
+
+    def __init__(self, folder: Path, create: Create | None = None) -> None:
+        self.clock = VirtualClock()
+        self.view = ControlView()
+        self.shelf = Shelf((NAME,))
+        self.made: list[ModelRuntime] = []
+        self.create: Create = create or (lambda _: FunctionRuntime())
+        self.store = ArtifactStore(folder / "private", roots=[folder])
+        self.loader = Loader(
+            self.shelf, self.view, self.store, self._create, clock=self.clock, drain_us=5_000_000
+        )
+
+    def _create(self, descriptor: Model) -> ModelRuntime:
+        self.made.append(self.create(descriptor))
+        return self.made[-1]
+
+    def publish(self, change: Control) -> None:
+        state = apply(self.view.state, change, self.view.state.next_offset)
+        assert isinstance(state, State), state
+        self.view.publish(state)
+
+    def add(self, descriptor: Model, control_id: str = "add") -> None:
+        self.publish(control(control_id, descriptor))
+
+    def remove(self, control_id: str = "remove") -> None:
+        message = Control(id=control_id, author="ada", at_us=1, reason="a test")
+        message.remove_model.CopyFrom(RemoveModel(name="wine", version="1"))
+        self.publish(message)
+
+    def phase(self) -> Phase:
+        return self.loader.courses[NAME].phase
+
+    @property
+    def reason(self) -> str:
+        return self.loader.courses[NAME].reason
+
+    def status(self) -> Status:
+        status = Status()
+        report.describe(status, self.view.state.models, self.loader.courses, self.shelf.ready)
+        return status
+
+    def waiting_for(self) -> str | None:
+        return report.waiting_for(self.loader.courses, self.shelf.ready)
+
+
+def test_an_unknown_model_is_waited_for_and_then_loaded(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    world.loader.step()
+    assert world.waiting_for() == "wine@1: not in the control log"
+
+    world.add(model("wine", "1"))
+    world.loader.step()
+
+    assert world.waiting_for() is None
+    assert list(world.shelf.ready) == [NAME]
+    (status,) = world.status().models
+    assert (status.model, status.type, status.state) == (NAME, "pmml", ModelState.MODEL_STATE_READY)
+
+
+def test_a_model_is_warm_before_it_serves(tmp_path: Path) -> None:
+    runtime = FunctionRuntime()
+    world = _World(tmp_path, lambda _: runtime)
+    world.add(model("wine", "1"))
+
+    world.loader.step()
+
+    assert runtime.batches
+
+
+def test_a_wrong_digest_fails_with_the_reason_and_is_not_tried_again(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    bad = model("wine", "1")
+    (tmp_path / "m").write_bytes(b"other..")
+    bad.artifact.location = str(tmp_path / "m")
+    world.add(bad)
+
+    for _ in range(3):
+        world.loader.step()
+        world.clock.advance(120_000_000)
+
+    assert world.phase() is Phase.FAILED
+    assert "sha256" in world.reason
+    assert world.waiting_for() == f"wine@1: failed: {world.reason}"
+    assert world.status().models[0].state == ModelState.MODEL_STATE_FAILED
+    assert world.made == []
+
+
+def test_a_file_that_comes_late_is_found_by_a_retry(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    descriptor = model("wine", "1")
+    data = descriptor.artifact.data
+    descriptor.artifact.location = str(tmp_path / "m")
+    world.add(descriptor)
+    world.loader.step()
+    assert world.phase() is Phase.FAILED
+
+    (tmp_path / "m").write_bytes(data)
+    world.loader.step()
+    assert world.phase() is Phase.FAILED
+    world.clock.advance(1_000_000)
+    world.loader.step()
+
+    assert world.phase() is Phase.READY
+
+
+def _refuses(_: Model) -> ModelRuntime:
+    raise BadModelError("not a model")
+
+
+def _raises(_: object) -> dict[str, float]:
+    raise RuntimeError("out of cheese")
+
+
+@pytest.mark.parametrize(
+    ("create", "reason", "due"),
+    [
+        (_refuses, "not a model", False),
+        (lambda _: FunctionRuntime(_raises), "RuntimeError: out of cheese", True),
+    ],
+)
+def test_a_model_that_cannot_be_loaded_or_warmed_up_never_serves(
+    tmp_path: Path, create: Create, reason: str, *, due: bool
+) -> None:
+    world = _World(tmp_path, create)
+    world.add(model("wine", "1"))
+
+    world.loader.step()
+
+    assert (world.phase(), world.reason) == (Phase.FAILED, reason)
+    assert (world.loader.courses[NAME].due is not None) == due
+    assert not world.shelf.ready
+
+
+def test_a_replacement_that_fails_leaves_the_old_one_serving(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    world.add(model("wine", "1"))
+    world.loader.step()
+    before = world.shelf.ready[NAME]
+
+    world.create = _refuses
+    changed = model("wine", "1")
+    changed.inputs.append(ALCOHOL)
+    update = Control(id="update", author="ada", at_us=1, reason="a test")
+    update.update_model.model.CopyFrom(changed)
+    world.publish(update)
+    world.loader.step()
+
+    assert world.shelf.ready[NAME] is before
+    assert before.runtime.ready
+    assert world.reason == "not a model; the version loaded before goes on serving"
+    assert world.waiting_for() is None
+
+
+def test_a_replacement_is_swapped_in_and_the_old_one_unloaded(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    world.add(model("wine", "1"))
+    world.loader.step()
+    changed = model("wine", "1")
+    changed.inputs.append(ALCOHOL)
+    update = Control(id="update", author="ada", at_us=1, reason="a test")
+    update.update_model.model.CopyFrom(changed)
+    world.publish(update)
+
+    world.loader.step()
+
+    old, new = world.made
+    assert world.shelf.ready[NAME].runtime is new
+    assert (old.ready, new.ready) == (False, True)
+
+
+def test_what_is_only_said_better_is_not_loaded_again(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    world.add(model("wine", "1"))
+    world.loader.step()
+    changed = model("wine", "1", quality=0.9)
+    changed.description = "better said"
+    update = Control(id="update", author="ada", at_us=1, reason="a test")
+    update.update_model.model.CopyFrom(changed)
+    world.publish(update)
+
+    world.loader.step()
+
+    assert len(world.made) == 1
+    assert world.status().models[0].description == "better said"
+
+
+def test_a_removed_model_scores_on_for_a_while_and_is_then_unloaded(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    world.add(model("wine", "1"))
+    world.loader.step()
+    world.remove()
+
+    world.loader.step()
+    assert (world.phase(), list(world.shelf.ready)) == (Phase.DRAINING, [NAME])
+    world.clock.advance(4_999_999)
+    world.loader.step()
+    assert list(world.shelf.ready) == [NAME]
+    world.clock.advance(1)
+    world.loader.step()
+
+    assert (world.phase(), dict(world.shelf.ready)) == (Phase.UNKNOWN, {})
+    assert not world.made[0].ready
+
+
+def test_a_model_is_not_unloaded_while_the_data_thread_reads_it(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    runtime = FunctionRuntime(halved)
+    world.create = lambda _: runtime
+    world.add(model("wine", "1"))
+    world.loader.step()
+    world.remove()
+    world.loader.step()
+    world.clock.advance(5_000_000)
+    unloading = threading.Thread(target=world.loader.step)
+
+    with world.shelf.open() as ready:
+        unloading.start()
+        wait_until(lambda: not world.shelf.ready, 5.0, "the model is off the shelf")
+        assert ready[NAME].runtime.ready
+    unloading.join(5.0)
+
+    assert not runtime.ready
+
+
+def test_the_thread_follows_the_log_and_stops(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    world.loader.start()
+    world.add(model("wine", "1"))
+
+    wait_until(lambda: world.shelf.ready, 5.0, "the model is loaded")
+
+    assert world.loader.stop(5.0)
