@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Final, Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from rendezvous_client.answers import Answered, from_document
 from rendezvous_client.errors import GatewayError, TimedOutError, UnreachableError
@@ -24,14 +24,12 @@ class GatewayAsker:
     """
 
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
-        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
-            raise GatewayError(f"{url!r} is no address of a gateway: write one like http://127.0.0.1:8080")
+        parts, port = _split(url)
         kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
         self._url = f"{parts.scheme}://{parts.netloc}"
         self._prefix = parts.path.rstrip("/")
         self._timeout_s = timeout_s
-        self._connection = kind(parts.hostname, parts.port, timeout=timeout_s)
+        self._connection = kind(parts.hostname or "", port, timeout=timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -118,3 +116,15 @@ class GatewayAsker:
             hint = document.get("hint")
             raise GatewayError(f"the gateway refused it ({status}): {detail}" + (f"; {hint}" if hint else ""))
         return document
+
+
+def _split(url: str) -> tuple[SplitResult, int | None]:
+    """Return the parts of *url*, of which only the host has to be there, and its port."""
+    try:
+        parts = urlsplit(url if "//" in url else f"//{url}", scheme="http")
+        port = parts.port
+    except ValueError:
+        parts, port = SplitResult("", "", "", "", ""), None
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise GatewayError(f"{url!r} is no address of a gateway: write one like http://127.0.0.1:8080")
+    return parts, port
