@@ -88,8 +88,8 @@ def test_without_an_answer_the_default_comes_in_time_and_says_so() -> None:
             took = time.monotonic() - started
             assert (answer["source"], answer["outputs"]) == ("gateway", {"quality": 5.6})
             assert answer["reason"].startswith("no answer came back through the log")
-            assert 0.11 <= took < 0.25
-            assert 10 <= answer["late_ms"] < 60
+            assert 0.11 <= took < 0.5
+            assert 10 <= answer["late_ms"] < 300
 
     asyncio.run(scenario())
 

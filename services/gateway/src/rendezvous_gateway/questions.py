@@ -1,8 +1,8 @@
 """From what a caller sends to a Question: everything that can be refused before the log sees it."""
 
 import re
-import uuid
 from collections.abc import Mapping
+from secrets import token_hex
 from typing import Final, NamedTuple
 
 from rendezvous_contracts.digest import body_digest
@@ -141,7 +141,7 @@ def _request_id(in_body: str, in_header: str) -> str:
         )
     given = in_body or in_header
     if not given:
-        return uuid.uuid4().hex
+        return token_hex(16)
     try:
         return check_request_id(given)
     except BadNameError as error:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+import orjson
 import structlog
 from aiohttp import web
 
@@ -20,7 +21,10 @@ _Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def encode(document: object) -> bytes:
     """Return *document* as JSON in UTF-8, on one line."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    try:
+        return orjson.dumps(document)
+    except TypeError:  # a text with half of a surrogate pair, in what a caller sent
+        return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
 def json_response(document: object, status: int = 200) -> web.Response:

@@ -2,8 +2,8 @@
 
 import json
 import math
-import uuid
 from collections.abc import Mapping, Sequence
+from secrets import token_hex
 from typing import Final, NamedTuple
 
 from rendezvous_contracts.values import from_value
@@ -66,7 +66,7 @@ def read_inference(document: Mapping[str, object], request_id: str, max_rows: in
     rows = [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
     parameters = object_member(document, "parameters") if document.get("parameters") is not None else {}
     return Inference(
-        text_member(document, "id") or request_id or uuid.uuid4().hex,
+        text_member(document, "id") or request_id or token_hex(16),
         rows,
         tuple(text_member(each, "name") for each in _objects(document, "outputs")),
         text_member(parameters, "key"),
