@@ -56,7 +56,9 @@ def decoy_on(
     )
 
 
-def input_message(number: int = 0, *, route: str = "wine", **features: object) -> Input:
+def input_message(
+    number: int = 0, *, route: str = "wine", features: Mapping[str, object] | None = None
+) -> Input:
     fields = to_fields(features or {"alcohol": 9.4})
     request = Request(id=f"r{number}", route=route, fields=to_fields({"colour": "red"}))
     return Input(

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-LOCK_WAIT_S: Final = 5.0
+LOCK_WAIT_S: Final = 1.0
 
 
 class Disk:

@@ -68,4 +68,13 @@ class Flush:
 
 
 def _write(store: Store, parts: Sequence[Part]) -> list[Done]:
-    return [(part.place, store.commit(part)) for part in parts]
+    """Write all that can be; raise the last error if something could not."""
+    done, failure = [], None
+    for part in parts:
+        try:
+            done.append((part.place, store.commit(part)))
+        except OSError as error:
+            failure = error
+    if failure is not None:
+        raise failure
+    return done

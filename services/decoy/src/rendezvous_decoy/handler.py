@@ -11,6 +11,7 @@ from collections.abc import Collection, Mapping, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
+import structlog
 from rendezvous_contracts.topics import DECISIONS, INPUTS, OUTCOMES
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.dead_letters import dead_letter
@@ -24,6 +25,8 @@ from rendezvous_decoy.names import partition_name
 from rendezvous_decoy.wire import Row, to_row
 
 SERVICE: Final = "decoy"
+_LOG: Final = structlog.get_logger(__name__)
+
 TOPICS: Final = (INPUTS, DECISIONS, OUTCOMES)
 
 
@@ -49,17 +52,27 @@ class DecoyHandler:
         self.problem: str | None = None
 
     def on_assign(self, partitions: Collection[int], now: Now) -> None:  # noqa: ARG002 - a Handler's
-        """Find out where the archive ends; raises ArchiveError if it cannot be read or made whole."""
+        """Find out where the archive ends; raises ArchiveError if what is on disk is not an archive."""
         for place in _places(partitions):
-            try:
-                self._starts[place] = self._store.recover(place)
-            except OSError as error:
-                raise ArchiveError(f"cannot take over {partition_name(*place)}: {error}") from error
+            self._starts[place] = self._recover(place)
             self._archive.open(place, self._starts[place])
 
     def start_offset(self, where: TopicPartition) -> int | None:
-        """Return the first offset that is not archived; None if nothing of *where* is."""
+        """Return the first offset that is not archived; None if it is not known, or nothing is."""
         return self._starts[where]
+
+    def _recover(self, place: TopicPartition) -> int | None:
+        """
+        Return where the archive of *place* ends; None if it has none, or the disk does not say now.
+
+        In that case it is read from the offset that Kafka knows, which is never past the archive's end, and
+        what is archived already is left out when the rest is written.
+        """
+        try:
+            return self._store.recover(place)
+        except OSError as error:
+            _LOG.warning("the archive does not say where it ends", of=partition_name(*place), why=str(error))
+            return None
 
     def on_records(self, records: Sequence[Record], now: Now) -> Sequence[Send]:
         """Buffer *records*; those that are no messages become dead letters, and are archived as they came."""
