@@ -52,7 +52,7 @@ def comparisons(folder: Path) -> dict[str, Any]:
     if port is None:
         return {}
     url = f"http://127.0.0.1:{port.group(1)}/state/comparisons"
-    with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own process
+    with urllib.request.urlopen(url, timeout=5) as answer:
         shown: dict[str, Any] = json.load(answer)
         return shown
 

@@ -67,5 +67,5 @@ def to_fields(values: Mapping[str, object]) -> Fields:
 def from_fields(fields: Fields) -> dict[str, Plain]:
     """Return the values of *fields* by name."""
     values = fields.values
-    # A number other than 0 can only have been set, which is three times as fast to see as to ask for the kind.
+    # A number other than 0 can only have been set: three times as fast to see as to ask for the kind.
     return {name: values[name].number or from_value(values[name]) for name in values}
