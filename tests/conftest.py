@@ -75,7 +75,7 @@ def _leak_guard() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def shared_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
-    with Broker(tmp_path_factory.mktemp("kafka")) as broker:
+    with Broker(tmp_path_factory.mktemp("kafka"), short_lived=True) as broker:
         yield broker
 
 
@@ -88,5 +88,5 @@ def kafka(shared_broker: Broker) -> str:
 @pytest.fixture
 def fresh_broker(tmp_path: Path) -> Iterator[Broker]:
     """A broker of one test's own, empty: for whole systems, whose topics have fixed names."""
-    with Broker(tmp_path / "kafka") as broker:
+    with Broker(tmp_path / "kafka", short_lived=True) as broker:
         yield broker
