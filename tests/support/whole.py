@@ -45,7 +45,8 @@ def fold(*changes: Model | Route) -> State:
     return state
 
 
-def _registered(name: str) -> Model:
+def registered(name: str) -> Model:
+    """Return a model as one registers it, from its name@version."""
     called, _, version = name.partition("@")
     return model(called, version)
 
@@ -60,7 +61,7 @@ class Whole:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)  # noqa: S311 - explores, protects nothing
-        self.control = ControlView(fold(*(_registered(name) for name in (FOREST, MLP, LINEAR)), wine()))
+        self.control = ControlView(fold(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine()))
         self.system = System(PARTITIONS, seed=self.seed)
         self.system.add(self._extractor(), name="extractor")
         for name in (FOREST, MLP, LINEAR):

@@ -225,8 +225,8 @@ def test_offsets_move_only_past_what_is_closed() -> None:
     assert bench.engine.low_water() is None
 
 
-def test_a_full_engine_says_so() -> None:
-    bench = Bench(limits=Limits(mailboxes=1))
-    assert not bench.engine.full
+def test_it_tells_how_much_it_holds() -> None:
+    bench = Bench()
     bench.ask()
-    assert bench.engine.full
+    bench.score(FOREST, 1, name="nobody")
+    assert (bench.engine.open, bench.engine.early, bench.engine.unanswered()) == (1, 1, 1)

@@ -1,5 +1,6 @@
 """The system in memory keeps to what the data plane promises a handler."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import pytest
@@ -189,14 +190,14 @@ def test_a_timer_that_never_moves_on_is_an_error_and_no_hang() -> None:
         system.run_for(1)
 
 
-def test_a_full_handler_is_given_nothing() -> None:
+def test_a_handler_is_given_nothing_of_a_topic_of_which_it_is_full() -> None:
     class Full(Relay):
         def __init__(self) -> None:
             super().__init__("in")
             self.is_full = True
 
-        def full(self) -> bool:
-            return self.is_full
+        def saturated(self) -> Sequence[str]:
+            return self.topics if self.is_full else ()
 
     system, handler = System(), Full()
     system.add(handler)

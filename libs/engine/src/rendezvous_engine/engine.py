@@ -50,8 +50,8 @@ class Limits:
     The bounds of one partition's memory.
 
     *early_hold_us*, *early_scores*: how long and how many scores wait for their input. *answers*: how many
-    of the last answers are remembered for repeats. *mailboxes*: how many may be open before the engine is
-    full and wants no more inputs. *scores_per_mailbox*: more than any route has models.
+    of the last answers are remembered for repeats. *mailboxes*: with how many open its driver should bring
+    no more inputs. *scores_per_mailbox*: more than any route has models.
     """
 
     early_hold_us: int = 5_000_000
@@ -316,11 +316,6 @@ class Engine:
         return self._early.oldest_offset()
 
     @property
-    def ahead(self) -> bool:
-        """Whether scores run so far ahead of inputs that no more are wanted until inputs have come."""
-        return len(self._early) * 2 >= self._limits.early_scores
-
-    @property
-    def full(self) -> bool:
-        """Whether no more inputs are wanted until some mailboxes close."""
-        return len(self._boxes) >= self._limits.mailboxes
+    def early(self) -> int:
+        """How many scores wait for their input."""
+        return len(self._early)

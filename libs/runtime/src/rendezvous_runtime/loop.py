@@ -187,11 +187,10 @@ class Loop:
         waiting = self.delivery.unacknowledged
         if waiting > PAUSE_AT or (self._reader.pausing and waiting > RESUME_AT):
             return self._handler.topics
-        if self._fills is not None and self._fills.full():
-            return self._handler.topics
+        full = self._fills.saturated() if self._fills is not None else ()
         if self._stop_at is not None and self._drains is not None:
-            return self._drains.intake
-        return ()
+            return {*full, *self._drains.intake}
+        return full
 
     def _done(self) -> bool:
         if self._stop_at is None:

@@ -99,12 +99,13 @@ class Handler(Protocol):
 class SupportsBackPressure(Protocol):
     """A handler that may be full for a while, because what it feeds is slower than the log."""
 
-    def full(self) -> bool:
+    def saturated(self) -> Collection[str]:
         """
-        Return whether it can take no more records for now.
+        Return those of its topics of which it can take no more records for now.
 
-        Asked before every read. While it is full the plane pauses its partitions, so that it stays in the
-        group, and goes on calling on_time when next_time has come.
+        Asked before every read. The plane pauses their partitions, so that the process stays in the group,
+        and goes on calling on_time when next_time has come. Resuming reads again what was read ahead, so
+        leave some room before asking for more.
         """
         ...
 

@@ -48,6 +48,7 @@ class Rendezvous:
         self._limits = limits
         self.recovery_window_us = recovery_window_us
         self._partitions: dict[int, Partition] = {}
+        self._held: list[str] = []
         # Replaced and never changed, for describe reads it from another thread.
         self._passed: Mapping[tuple[str, int], int] = {}
 
@@ -123,13 +124,20 @@ class Rendezvous:
 
     def saturated(self) -> Collection[str]:
         """Return the topic that runs ahead of the other by more than memory is meant for."""
-        engines = [partition.engine for partition in self._partitions.values()]
-        topics = []
-        if any(engine.full for engine in engines):
-            topics.append(INPUTS)
-        if any(engine.ahead for engine in engines):
-            topics.append(SCORES)
-        return topics
+        limits, held = self._limits, self._held
+        inputs = scores = 0
+        for partition in self._partitions.values():
+            inputs = max(inputs, partition.engine.open)
+            scores = max(scores, partition.engine.early)
+        # Half of what stops the reading starts it again: what was read ahead has to be fetched once more.
+        most_inputs = limits.mailboxes // (2 if INPUTS in held else 1)
+        most_scores = limits.early_scores // (4 if SCORES in held else 2)
+        self._held = [
+            topic
+            for topic, number, most in ((INPUTS, inputs, most_inputs), (SCORES, scores, most_scores))
+            if number >= most
+        ]
+        return self._held
 
     def describe(self, status: Status) -> None:
         """Write into *status* which revision was decided by on which partition; any thread may call it."""

@@ -29,10 +29,6 @@ def no_delay(_: Record) -> int | None:
     return 0
 
 
-def _never() -> bool:
-    return False
-
-
 class Broker(Protocol):
     """What a member needs of the system."""
 
@@ -176,9 +172,10 @@ class Member:
 
     def _skipped(self) -> Collection[str]:
         # Not isinstance with the protocol: this runs before every step, and that takes 2 microseconds.
-        if getattr(self.handler, "full", _never)():
-            return self.handler.topics
-        return self.handler.intake if self.draining and isinstance(self.handler, SupportsDrain) else ()
+        full: Collection[str] = getattr(self.handler, "saturated", tuple)()
+        if self.draining and isinstance(self.handler, SupportsDrain):
+            return {*full, *self.handler.intake}
+        return full
 
     def _read(self, now: Now, random: Random | None) -> list[MemoryRecord]:
         """Read what is visible at *now*: all of it, or by chance some of it in some order."""
