@@ -6,6 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -34,7 +35,7 @@ from tests.support.service import service
 pytestmark = pytest.mark.kafka
 PARTITIONS = 4
 PATIENCE_S = 30.0
-SLA_MS = 200
+SLA_MS = 500
 
 
 class EchoSettings(ServiceSettings):
@@ -156,8 +157,8 @@ def gateway(bootstrap: str, folder: Path, name: str = "gateway-0", **settings: s
 def stream(fresh_broker: Broker) -> str:
     """The bootstrap servers of a broker with the topics and the route wine."""
     create_topics(fresh_broker.bootstrap_servers, PARTITIONS)
-    message = control("c-1", route(sla_us=SLA_MS * 1000)).SerializeToString()
-    produce(fresh_broker.bootstrap_servers, CONTROL, [message])
+    message = control("c-1", route(sla_us=SLA_MS * 1000))
+    produce(fresh_broker.bootstrap_servers, CONTROL, [message.SerializeToString()])
     return fresh_broker.bootstrap_servers
 
 
@@ -198,7 +199,7 @@ def test_with_the_broker_killed_the_gateway_answers_by_its_own_timer(
         running.wait_ready()
         assert running.ask({"n": 1}).body["source"] == "model"
         fresh_broker.kill()
-        for number in range(20):
+        for number in range(8):
             reply = running.ask({"n": number}, id=f"dark-{number}")
             assert (reply.status, reply.body["source"]) == (200, "gateway")
             assert reply.body["outputs"] == {"quality": 5.6}
@@ -211,7 +212,7 @@ def test_with_the_broker_killed_the_gateway_answers_by_its_own_timer(
         again = running.ask({"n": 3}, id="dark-3")
         assert again.body["source"] == "gateway", "an answer that was given does not change"
         sent = wait_until(lambda: consume_all(stream, REQUESTS), PATIENCE_S, "the requests")
-        assert {f"dark-{number}".encode() for number in range(20)} <= {each.key for each in sent}
+        assert {f"dark-{number}".encode() for number in range(8)} <= {each.key for each in sent}
 
 
 def test_two_gateways_share_the_partitions_and_get_their_own_answers(stream: str, tmp_path: Path) -> None:
@@ -233,3 +234,23 @@ def test_two_gateways_share_the_partitions_and_get_their_own_answers(stream: str
             return bool(first and second) and not first & second and len(first | second) == PARTITIONS
 
         wait_until(shared, PATIENCE_S, "each sends to its own partitions and gets all its answers")
+
+
+def test_a_graceful_stop_answers_what_waits_and_a_port_in_use_is_a_clear_error(
+    stream: str, tmp_path: Path
+) -> None:
+    with gateway(stream, tmp_path) as running, ThreadPoolExecutor() as pool:
+        running.wait_ready()
+        other = {"RENDEZVOUS_HTTP_PORT": str(running.port), "RENDEZVOUS_INSTANCE": "gateway-1"}
+        folder = tmp_path / "other"
+        folder.mkdir()
+        with service("rendezvous_gateway", stream, folder, other) as second:
+            assert second.wait(PATIENCE_S) != 0
+        assert "set RENDEZVOUS_HTTP_HOST and RENDEZVOUS_HTTP_PORT" in (folder / "log").read_text()
+
+        waiting = [pool.submit(running.ask, {"n": number}) for number in range(5)]
+        wait_until(lambda: len(consume_all(stream, REQUESTS)) == 5, PATIENCE_S, "five questions wait")
+        running.process.send_signal(signal.SIGTERM)
+        replies = [each.result(PATIENCE_S) for each in waiting]
+        assert {(reply.status, reply.body["source"]) for reply in replies} == {(200, "gateway")}
+        assert running.process.wait(PATIENCE_S) == 0
