@@ -1,0 +1,5 @@
+"""The errors of the demo."""
+
+
+class DemoError(Exception):
+    """The demo cannot go on; str() says why."""

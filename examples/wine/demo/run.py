@@ -1,0 +1,180 @@
+"""One run of the demo, from models to verdict."""
+
+import asyncio
+import json
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from rendezvous_cli.applying import Wanted
+from rendezvous_client.kafka import Kafka
+from rendezvous_contracts.topics import DECISIONS, INPUTS
+from rendezvous_local.jars import broker_jars, kafka_version
+from rendezvous_local.runfile import RunFile
+from rendezvous_local.settings import LocalSettings
+from rendezvous_local.stack import LocalStack
+from scoring.v1.control_pb2 import Route, SetRoute
+
+from examples.wine import train
+from examples.wine.dataset import TARGET, read_wines
+from examples.wine.demo.counting import count, failures
+from examples.wine.demo.evidence import Evidence
+from examples.wine.demo.figures import figures
+from examples.wine.demo.models import ensure_trained, first_policy, next_policy
+from examples.wine.demo.reading import archived_ids, read_evidence
+from examples.wine.demo.report import Result
+from examples.wine.demo.revisions import problems, revisions
+from examples.wine.demo.screen import AnswerWatch, Screen
+from examples.wine.demo.sending import Sender, Wine, as_questions
+from examples.wine.demo.story import Cast, Story, publish
+
+# Warm-ups go through the whole system on a route of their own, with the same models: they share every code
+# path with the wines, and no topic's records of the route "wine" are anything but wines.
+WARM_UP_ROUTE: Final = "warm-up"
+_WARM_UPS: Final = 200
+_LAST_REVISION: Final = 2
+_ARCHIVE_S: Final = 30.0
+_POLL_S: Final = 0.25
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to run it: how many wines, how many in a second, and where what it needs and leaves lies."""
+
+    requests: int
+    rate: float
+    models: Path
+    data: Path
+    report: Path
+
+
+def run(options: Options, screen: Screen) -> Result:
+    """Run the demo in *options*; the system is ended whatever happens."""
+    broker_jars()
+    with screen.busy("models, trained or found unchanged"):
+        ensure_trained(options.models)
+    _make_fresh(options.data)
+    first, second = first_policy(options.models), next_policy(options.models)
+    route = _route(first)
+    stack = LocalStack(
+        LocalSettings(
+            data_dir=options.data, kafka_port=0, gateway_port=0, artifact_dir=options.models, partitions=4
+        )
+    )
+    try:
+        with screen.busy("broker, topics and services are up"):
+            stack.start()
+        kafka = Kafka(stack.bootstrap_servers)
+        with screen.busy("models and routes are published, containers ready"):
+            champion = _roll_out_first(stack, kafka, first, route)
+        cast = Cast(champion, train.CHAMPION, second)
+        sender, story, start_us = asyncio.run(_stream(options, stack, kafka, route, cast, screen))
+        with screen.busy("all is archived and read back"):
+            _await_archive(stack.archive_dir, route.name, len(sender.sent))
+            evidence = read_evidence(kafka, stack.archive_dir, route.name, sender.sent, sender.replies)
+    finally:
+        with screen.busy("every process has ended"):
+            stack.close()
+    return _judge(evidence, route, sender, story, start_us, options)
+
+
+def _make_fresh(data: Path) -> None:
+    """Empty the data directory, unless another run is on it."""
+    held = RunFile(data)
+    held.acquire()
+    held.release()
+    shutil.rmtree(data)
+
+
+def _route(wanted: Sequence[Wanted]) -> Route:
+    return next(each.thing.route for each in wanted if isinstance(each.thing, SetRoute))
+
+
+def _roll_out_first(stack: LocalStack, kafka: Kafka, first: Sequence[Wanted], route: Route) -> str:
+    """Publish the models, the route and its twin for warming up; return the champion's process."""
+    twin = Route()
+    twin.CopyFrom(route)
+    twin.name = WARM_UP_ROUTE
+    publish(kafka, [*first, Wanted("route", twin.name, "the demo", SetRoute(route=twin))])
+    champion = stack.start_model(train.FOREST)
+    others = [stack.start_model(train.MLP), stack.start_model(train.LINEAR, canary=True)]
+    stack.wait_ready([champion, *others])
+    return champion
+
+
+async def _stream(
+    options: Options, stack: LocalStack, kafka: Kafka, route: Route, cast: Cast, screen: Screen
+) -> tuple[Sender, Story, int]:
+    """Warm up, then send the wines while the story goes on; return who sent, what happened, and the start."""
+    wines = read_wines()
+    rows = wines.features[: options.requests]
+    partitions = stack.settings.partitions
+    async with Sender(stack.url(), kafka, partitions, WARM_UP_ROUTE) as warming:
+        await warming.send_all(_warm_ups(wines.names, rows), options.rate)
+    story = Story(stack, kafka, cast, len(rows), screen.say)
+    screen.say(f"{len(rows)} wines, {options.rate:g} in a second, half over HTTP, half straight into Kafka")
+    start_us = time.time_ns() // 1000
+    with AnswerWatch(screen, kafka, route.name, len(rows)):
+        async with Sender(stack.url(), kafka, partitions, route.name) as sender, asyncio.TaskGroup() as tasks:
+            tasks.create_task(story.tell())
+            tasks.create_task(
+                sender.send_all(as_questions("wine", wines.names, rows), options.rate, before=story.before)
+            )
+    return sender, story, start_us
+
+
+def _warm_ups(names: Sequence[str], rows: Sequence[Sequence[float]]) -> list[Wine]:
+    few = [rows[place % len(rows)] for place in range(_WARM_UPS)]
+    return as_questions(WARM_UP_ROUTE, names, few)
+
+
+def _await_archive(archive: Path, route: str, wanted: int) -> None:
+    """Wait until *wanted* inputs and decisions of *route* are archived, or for as long as that may take."""
+    deadline = time.monotonic() + _ARCHIVE_S
+    while time.monotonic() < deadline:
+        if all(len(archived_ids(archive, topic, route)) >= wanted for topic in (INPUTS, DECISIONS)):
+            return
+        time.sleep(_POLL_S)
+
+
+def _judge(
+    evidence: Evidence, route: Route, sender: Sender, story: Story, start_us: int, options: Options
+) -> Result:
+    """Count and measure, and hold it against the criteria."""
+    counts = count(evidence, sla_us=route.sla_us)
+    followed = revisions(evidence)
+    setting: Mapping[str, object] = {
+        "sla_ms": route.sla_us / 1000,
+        "rate_per_s": options.rate,
+        "held_s": round(sender.held_s, 3),
+        "warm_ups": _WARM_UPS,
+        "models": {
+            "champion": train.FOREST,
+            "next": train.CHAMPION,
+            "fallback": train.MLP,
+            "canary": route.canary,
+        },
+        "kafka_version": kafka_version(),
+        "logs": str(options.data / "logs"),
+    }
+    not_taken = [f"not taken by the broker: {each}" for each in sender.failures]
+    return Result(
+        counts=counts,
+        figures=figures(evidence, canary=route.canary, output=TARGET),
+        revisions=followed,
+        events=story.events,
+        failures=[*failures(counts), *problems(followed, last=_LAST_REVISION), *not_taken],
+        first_wine_us=start_us,
+        setting=setting,
+    )
+
+
+def write(document: Mapping[str, object], path: Path) -> None:
+    """Write *document* to *path*, as a whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    temporary.replace(path)
