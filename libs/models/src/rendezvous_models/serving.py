@@ -74,8 +74,12 @@ class _Times(NamedTuple):
     scored_us: int
 
 
+# Looked up once: the enumeration finds a name anew each time.
+_OK: Final = ScoreStatus.SCORE_STATUS_OK
+_FAILED: Final = ScoreStatus.SCORE_STATUS_FAILED
+_INVALID: Final = ScoreStatus.SCORE_STATUS_INVALID_INPUT
 # Statuses of those whose model was asked.
-_SCORED: Final = (ScoreStatus.SCORE_STATUS_OK, ScoreStatus.SCORE_STATUS_FAILED)
+_SCORED: Final = (_OK, _FAILED)
 _EXPIRED: Final = _Result(ScoreStatus.SCORE_STATUS_EXPIRED, error="the deadline had passed")
 _NOT_READY: Final = _Result(ScoreStatus.SCORE_STATUS_NOT_READY, error="the model is not ready here")
 
@@ -98,6 +102,7 @@ class ScoringHandler:
         self._service = service
         self._max_batch = max_batch
         self.tally = Tally()
+        self._plans: dict[tuple[str, int], _Plan] = {}  # a revision never changes
 
     def on_assign(self, partitions: Collection[int], now: Now) -> None:
         """Nothing is kept per partition."""
@@ -132,15 +137,13 @@ class ScoringHandler:
     ) -> dict[str, list[_Work]]:
         """Return what each model has to do; dead letters go to *sends*."""
         work: defaultdict[str, list[_Work]] = defaultdict(list)
-        plans: dict[tuple[str, int], _Plan] = {}
         for record in records:
             parsed = _parse(record)
             if not isinstance(parsed, Input):
                 self.tally.input(InputFate.UNDECODABLE)
                 sends.append(dead_letter(record, parsed, service=self._service))
                 continue
-            revision = (parsed.route, parsed.revision)
-            plan = plans.get(revision) or plans.setdefault(revision, self._plan(*revision, ready))
+            plan = self._plans.get((parsed.route, parsed.revision)) or self._plan(parsed, ready)
             fate = _fate(parsed, plan, now.wall)
             self.tally.input(fate)
             if fate is InputFate.ACCEPTED and plan.models:
@@ -149,12 +152,14 @@ class ScoringHandler:
                     work[name].append(each)
         return work
 
-    def _plan(self, route: str, number: int, ready: ReadyModels) -> _Plan:
-        revision = self._view.state.revision(route, number)
+    def _plan(self, parsed: Input, ready: ReadyModels) -> _Plan:
+        revision = self._view.state.revision(parsed.route, parsed.revision)
         if revision is None:
             return _Plan(tuple(ready), named=False, late_us=0)
         models = tuple(name for name in scoring_models(revision.route) if name in self._shelf.assigned)
-        return _Plan(models, named=True, late_us=late_window_us(revision.route))
+        plan = _Plan(models, named=True, late_us=late_window_us(revision.route))
+        self._plans[parsed.route, parsed.revision] = plan
+        return plan
 
     def _score(self, name: str, model: ReadyModel | None, batch: list[_Work], now: Now) -> Iterator[Send]:
         started = self._clock.now()
@@ -163,7 +168,7 @@ class ScoringHandler:
         self._count(name, model, results, duration_us)
         times = _Times(now.wall, max(0, started.mono - now.mono), duration_us)
         for work, result in zip(batch, results, strict=True):
-            if work.named or result.status == ScoreStatus.SCORE_STATUS_OK:
+            if work.named or result.status == _OK:
                 value = _message(name, work.input, result, times)
                 yield Send(SCORES, work.partition, work.key, value, work.headers)
 
@@ -179,7 +184,7 @@ class ScoringHandler:
         statuses = [result.status for result in results]
         self.tally.scores(name, statuses)
         scored = sum(map(statuses.count, _SCORED))
-        failed = statuses.count(ScoreStatus.SCORE_STATUS_FAILED)
+        failed = statuses.count(_FAILED)
         if model is not None and scored:
             model.usage.add(scored, failed, duration_us)
 
@@ -214,7 +219,7 @@ def _before_scoring(model: ReadyModel, work: _Work, wall_us: int) -> _Result | N
     if work.input.sent_at_us + work.input.budget_us <= wall_us:
         return _EXPIRED
     problem = model.validator.problem(work.row)
-    return _Result(ScoreStatus.SCORE_STATUS_INVALID_INPUT, error=problem) if problem else None
+    return _Result(_INVALID, error=problem) if problem else None
 
 
 def _predict(model: ReadyModel, rows: list[Row]) -> list[_Result]:
@@ -230,12 +235,12 @@ def _predict(model: ReadyModel, rows: list[Row]) -> list[_Result]:
 
 def _result(prediction: Outputs | Failure) -> _Result:
     if isinstance(prediction, Failure):
-        return _Result(ScoreStatus.SCORE_STATUS_FAILED, error=prediction.reason)
+        return _Result(_FAILED, error=prediction.reason)
     try:
-        return _Result(ScoreStatus.SCORE_STATUS_OK, to_fields(prediction))
+        return _Result(_OK, to_fields(prediction))
     except BadValueError as error:
         reason = f"the model's output cannot be sent: {error}"
-        return _Result(ScoreStatus.SCORE_STATUS_FAILED, error=reason)
+        return _Result(_FAILED, error=reason)
 
 
 def _message(name: str, scored: Input, result: _Result, times: _Times) -> bytes:
