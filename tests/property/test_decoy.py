@@ -256,10 +256,12 @@ def part(first: int, routes: list[str]) -> Part:
 ROUTE_LISTS = st.lists(st.sampled_from(ROUTES), min_size=1, max_size=5)
 
 
-@settings(max_examples=300, deadline=None)
-@given(before=st.none() | ROUTE_LISTS, mine=ROUTE_LISTS, theirs=ROUTE_LISTS, step=st.integers(1, 30))
+@settings(max_examples=120, deadline=None)
+@given(
+    before=st.none() | ROUTE_LISTS, mine=ROUTE_LISTS, theirs=st.none() | ROUTE_LISTS, step=st.integers(1, 30)
+)
 def test_who_takes_over_in_the_middle_of_a_commit_and_who_did_not_notice_agree(
-    before: list[str] | None, mine: list[str], theirs: list[str], step: int
+    before: list[str] | None, mine: list[str], theirs: list[str] | None, step: int
 ) -> None:
     with tempfile.TemporaryDirectory() as folder:
         archive = Path(folder)
@@ -270,7 +272,8 @@ def test_who_takes_over_in_the_middle_of_a_commit_and_who_did_not_notice_agree(
         def take_over() -> None:
             with suppress(TimeoutError):  # the sleeper holds the lock
                 end = heir.recover(TopicPartition(INPUTS, 0)) or 0
-                heir.commit(part(end, theirs))
+                if theirs is not None:
+                    heir.commit(part(end, theirs))
 
         disk.fuse, disk.strike = step, take_over
         sleeper.commit(part(begin, mine))
@@ -280,7 +283,7 @@ def test_who_takes_over_in_the_middle_of_a_commit_and_who_did_not_notice_agree(
         assert end >= begin + len(mine)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(before=st.none() | ROUTE_LISTS, mine=ROUTE_LISTS, step=st.integers(1, 30), dies=st.booleans())
 def test_a_commit_that_is_cut_short_counts_wholly_or_not_at_all(
     before: list[str] | None, mine: list[str], step: int, dies: bool
@@ -303,4 +306,4 @@ def test_a_commit_that_is_cut_short_counts_wholly_or_not_at_all(
 
 
 TestTwoDecoys = TwoDecoys.TestCase
-TestTwoDecoys.settings = settings(max_examples=100, stateful_step_count=25, deadline=None)
+TestTwoDecoys.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)

@@ -96,6 +96,10 @@ class DecoyHandler:
         """Return when to look at the writer again, or when the oldest row is due."""
         return self._archive.due_at() if self._flush is None else self._flush.wake_at
 
+    def saturated(self) -> Collection[str]:
+        """Return all topics while it is full."""
+        return self.topics if self.full() else ()
+
     def full(self) -> bool:
         """Return whether one flush is being written and the next has all that it may hold."""
         return self._flush is not None and self._archive.full()
