@@ -7,6 +7,7 @@ from typing import Final
 from mode import Service
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.shell.quiet import MODE_LOG
 from scoring.v1.control_pb2 import Model
 from scoring.v1.status_pb2 import Status
 
@@ -27,6 +28,8 @@ class ModelHost(Service):
 
     As a service it runs the loader; a load that is under way at a stop is abandoned.
     """
+
+    logger = MODE_LOG
 
     def __init__(
         self,

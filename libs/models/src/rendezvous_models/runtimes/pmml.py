@@ -3,7 +3,7 @@ PMML models, by PMML4S in a JVM inside this process.
 
 A batch is one call into the JVM: its rows go in as one array, a Java stream maps the evaluator over them,
 and the outputs come back as one text or array; Python's lock is free meanwhile. Figures of this way and the
-others: docs/decisions/0004-pmml-in-process.md.
+others: docs/decisions/0005-pmml-in-process.md.
 """
 
 import json
