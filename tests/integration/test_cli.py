@@ -114,6 +114,7 @@ def test_a_document_that_the_fold_refuses_is_told_and_not_published(cli: Cli) ->
 
     assert result.exit_code == 1
     assert "nobody@1 is not registered: add it first" in result.stdout
+    assert f"{path}:1" in result.stdout
     assert cli.messages() == published
 
 

@@ -83,7 +83,9 @@ ROUTES = st.builds(
     canary=st.just("") | MODEL_IDS,
     models=st.lists(MODEL_IDS, max_size=3),
     shadows=st.lists(MODEL_IDS, max_size=3),
-    extractor=st.builds(Extractor, name=st.just("") | TEXTS, steps=st.lists(STEPS, max_size=1)),
+    extractor=st.builds(
+        Extractor, name=st.just("") | TEXTS.filter(str.isprintable), steps=st.lists(STEPS, max_size=1)
+    ),
     late_us=DURATIONS,
     inputs=FIELD_LISTS,
     description=st.just("") | TEXTS,

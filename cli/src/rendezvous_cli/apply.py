@@ -19,7 +19,7 @@ from rendezvous_cli.fields import STDIN
 from rendezvous_cli.options import DEFAULT_BOOTSTRAP, Bootstrap, OutputForm, broker, read_seconds
 from rendezvous_cli.terminal import FAILED, Output, busy, errors_explained, note, show_rows
 
-_COLUMNS = ("kind", "name", "result", "detail")
+_COLUMNS = ("kind", "name", "result", "detail", "place")
 
 Files = Annotated[
     list[str],

@@ -89,7 +89,7 @@ def test_all_rows_can_be_written_as_json() -> None:
 
 def test_10_000_models_are_listed_within_a_second() -> None:
     many = folded(*(control(str(number), model(f"m{number}")) for number in range(10_000)))
-    started = time.perf_counter()
+    started = time.process_time()
 
     assert len(model_rows(many, {})) == 10_000
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -364,11 +364,11 @@ def test_a_message_changed_after_its_application_changes_no_state() -> None:
 
 def test_10_000_models_fold_within_5_seconds() -> None:
     log = [control(str(number), model(f"m{number}")).SerializeToString() for number in range(10_000)]
-    started = time.perf_counter()
+    started = time.process_time()
 
     state = State()
     for offset, value in enumerate(log):
         state, _ = fold_record(state, value, offset)
 
     assert len(state.models) == 10_000
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - started < 5

@@ -120,4 +120,5 @@ def _parse(message: Message) -> Answered:
 
 def _missing(open_ids: set[str], timeout_s: float) -> str:
     shown = ", ".join(sorted(open_ids)[:3])
-    return f"no answer within {timeout_s:g} s to {len(open_ids)} questions ({shown}): are the services up?"
+    which = f"question {shown}" if len(open_ids) == 1 else f"{len(open_ids)} questions, such as {shown}"
+    return f"no answer within {timeout_s:g} s to {which}: are the services up?"
