@@ -1,0 +1,1 @@
+"""What Rendezvous is measured against, each as a program of its own."""

@@ -1,0 +1,48 @@
+"""How much is measured: numbers large enough to be steady, small enough to wait for."""
+
+from dataclasses import dataclass
+from typing import Final
+
+PARTITIONS: Final = 4
+
+
+@dataclass(frozen=True)
+class Scale:
+    """
+    The sizes of one run.
+
+    *repeats*: how often each figure is taken. *latency_s*: how long, in seconds, requests are sent at a
+    steady pace, after *warm_up_s*. The others count what is written beforehand to be caught up with.
+    """
+
+    repeats: int
+    join_requests: int
+    faust_requests: int
+    messages: int
+    engine_requests: int
+    mailboxes: int
+    warm_up_s: float
+    latency_s: float
+
+
+FULL: Final = Scale(
+    repeats=3,
+    join_requests=400_000,
+    faust_requests=12_000,
+    messages=400_000,
+    engine_requests=100_000,
+    mailboxes=100_000,
+    warm_up_s=2.0,
+    latency_s=8.0,
+)
+# Shows that everything runs; its figures are no results.
+QUICK: Final = Scale(
+    repeats=1,
+    join_requests=60_000,
+    faust_requests=3_000,
+    messages=60_000,
+    engine_requests=20_000,
+    mailboxes=20_000,
+    warm_up_s=1.0,
+    latency_s=2.0,
+)
