@@ -89,6 +89,17 @@ def test_a_gateway_that_cannot_take_more_says_when_to_come_again() -> None:
     asyncio.run(scenario())
 
 
+def test_a_gateway_that_knows_no_routes_yet_says_when_to_come_again() -> None:
+    async def scenario() -> None:
+        async with gateway(partitions=()) as running:
+            for path in (ASK, "/v1/routes/wine/stream"):
+                response = await running.client.post(path, json={"fields": {}})
+                assert (response.status, response.headers["Retry-After"]) == (503, "1")
+                assert (await response.json(content_type=None))["code"] == "not-ready"
+
+    asyncio.run(scenario())
+
+
 def test_head_and_options_are_answered() -> None:
     async def scenario() -> None:
         async with gateway(WINE) as running:

@@ -57,7 +57,8 @@ def endpoints(
     clock: Clock,
 ) -> list[web.RouteDef]:
     """Return all that the public interface serves."""
-    questions = Questions(control, settings.max_request_bytes)
+    # Partitions are asked for once the control log is folded, and those held last stay in use.
+    questions = Questions(control, settings.max_request_bytes, lambda: bool(exchange.desk.partitions))
     return [
         *Pages(questions).endpoints(),
         *Asking(questions, exchange, clock).endpoints(),

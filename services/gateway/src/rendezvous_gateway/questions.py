@@ -1,7 +1,7 @@
 """From what a caller sends to a Question: everything that can be refused before the log sees it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Final, NamedTuple
 
@@ -45,11 +45,17 @@ class Ask(NamedTuple):
 
 
 class Questions:
-    """Makes questions under the current control state; *max_bytes* is the largest request as a record."""
+    """
+    Makes questions under the current control state.
 
-    def __init__(self, control: ControlView, max_bytes: int) -> None:
+    *max_bytes* is the largest request as a record. *started* tells whether the control log was read to its
+    end: before that, a route that is not there may come yet.
+    """
+
+    def __init__(self, control: ControlView, max_bytes: int, started: Callable[[], bool]) -> None:
         self._control = control
         self._max_bytes = max_bytes
+        self._started = started
         self._readers: dict[str, tuple[Revision, RecordReader]] = {}
 
     def routes(self) -> list[RouteEntry]:
@@ -61,6 +67,8 @@ class Questions:
         entry = self._control.state.routes.get(route)
         if entry is not None:
             return entry.current
+        if not self._started():
+            raise ProblemError("not-ready", "this gateway is still reading the routes", retry_after_s=1)
         names = [each.name for each in self.routes()]
         if not names:
             hint = (
