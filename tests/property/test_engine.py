@@ -7,7 +7,8 @@ from google.protobuf.unknown_fields import UnknownFieldSet
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rendezvous_contracts.values import to_fields
-from rendezvous_engine.engine import Engine, Place
+from rendezvous_engine.engine import Effects, Engine
+from rendezvous_engine.mailbox import Place
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import FixedPolicies, compile_policy
 from scoring.v1.answer_pb2 import Answer, Source
@@ -134,7 +135,7 @@ class World:
         return outcome
 
     def _take(self) -> None:
-        effects = self.engine.take_effects()
+        effects = self.engine.take_effects() or Effects()
         self.answers += [(box.id, box.answer or b"", self.now) for box in effects.answered]
         self.repeats += effects.repeated
         self.decisions += [Decision.FromString(value) for _, value, _ in effects.decided]

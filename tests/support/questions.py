@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from rendezvous_contracts.values import to_fields
-from rendezvous_engine.engine import Engine, Limits, Place
+from rendezvous_engine.engine import Effects, Engine, Limits
+from rendezvous_engine.mailbox import Place
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import FixedPolicies, Policy, compile_policy
 from scoring.v1.answer_pb2 import Answer
@@ -92,7 +93,7 @@ class Bench:
         self.engine.recover([(Answer.FromString(answer).id.encode(), answer) for answer in answers])
 
     def _take(self) -> None:
-        effects = self.engine.take_effects()
+        effects = self.engine.take_effects() or Effects()
         for box in effects.answered:
             assert box.answer is not None
             self.raw_answers.append(box.answer)

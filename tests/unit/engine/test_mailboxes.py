@@ -1,6 +1,7 @@
 """What becomes of inputs and scores: each has a typed outcome, and memory is bounded."""
 
-from rendezvous_engine.engine import Limits, Place
+from rendezvous_engine.engine import Limits
+from rendezvous_engine.mailbox import Place
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import FixedPolicies, Policy, compile_policy
 from scoring.v1.answer_pb2 import Source

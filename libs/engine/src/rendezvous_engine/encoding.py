@@ -14,6 +14,7 @@ from typing import Final
 from google.protobuf.message import Message
 from scoring.v1.answer_pb2 import Answer, Arrival
 from scoring.v1.decision_pb2 import Decision
+from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreStatus
 
 _FIXED64: Final = 1
@@ -37,18 +38,17 @@ def _tag(message: type[Message], field: str, wire_type: int) -> bytes:
     return _varint(message.DESCRIPTOR.fields_by_name[field].number << 3 | wire_type)
 
 
-def _one_byte_tag(field: str) -> int:
-    (tag,) = _tag(Answer, field, _FIXED64)
-    return tag
+def _number_of_tag(field: str) -> int:
+    return int.from_bytes(_tag(Answer, field, _FIXED64), "little")
 
 
 _ID: Final = _tag(Answer, "id", _LENGTH)
 _OUTPUTS: Final = _tag(Answer, "outputs", _LENGTH)
-_SENT_AT: Final = _one_byte_tag("sent_at_us")
-_DEADLINE: Final = _one_byte_tag("deadline_us")
-_ANSWERED_AT: Final = _one_byte_tag("answered_at_us")
-_DIGEST: Final = _one_byte_tag("digest")
-_REQUEST_OFFSET: Final = _tag(Answer, "request_offset", _FIXED64)
+_SENT_AT: Final = _number_of_tag("sent_at_us")
+_DEADLINE: Final = _number_of_tag("deadline_us")
+_ANSWERED_AT: Final = _number_of_tag("answered_at_us")
+_DIGEST: Final = _number_of_tag("digest")
+_REQUEST_OFFSET: Final = _number_of_tag("request_offset")
 _ARRIVAL: Final = _tag(Answer, "arrivals", _LENGTH)
 _AFTER: Final = _tag(Arrival, "after_us", _FIXED32)
 _ANSWER: Final = _tag(Decision, "answer", _LENGTH)
@@ -60,7 +60,8 @@ _CLOSED_AT: Final = _tag(Decision, "closed_at_us", _FIXED64)
 if _tag(Decision, "arrivals", _LENGTH) != _ARRIVAL:
     raise TypeError("Answer.arrivals and Decision.arrivals must have the same number")
 
-_pack_stamps = Struct("<BQBQBQBQ").pack
+# Four fields whose tags take one byte, and one that takes two: a tag that needs more is refused by pack.
+_pack_fixed = Struct("<BQBQBQBQHQ").pack
 _pack_u64 = Struct("<Q").pack
 # The second piece of an arrival: when the score came, in microseconds since the request's arrival.
 pack_after = Struct("<I").pack
@@ -73,25 +74,27 @@ encode_length: Final = _varint
 
 
 def encode_answer(
-    request_id: bytes, verdict: bytes, outputs: bytes, stamps: tuple[int, int, int, int],
-    request_offset: int, arrivals: Pieces,
+    request_id: bytes, head: InputHead, verdict: bytes, outputs: bytes, deadline_at: int, now: int,
+    arrivals: Pieces,
 ) -> bytes:  # fmt: skip
     """
-    Return an encoded Answer.
+    Return the encoded Answer to *head*.
 
     *verdict* is the encoded part that is the same for all that are decided in the same way; *outputs* is
-    encoded Fields; *stamps* are sent, deadline and answered in microseconds since the epoch, then the digest.
+    encoded Fields; *deadline_at* and *now* are stamps, microseconds since the epoch.
     """
-    sent, deadline, answered, digest = stamps
     named, size = len(request_id), len(outputs)
-    return b"".join((
+    pieces = [
         _ID, LENGTHS[named] if named < SHORT else encode_length(named), request_id,
         verdict,
         _OUTPUTS, LENGTHS[size] if size < SHORT else encode_length(size), outputs,
-        _pack_stamps(_SENT_AT, sent, _DEADLINE, deadline, _ANSWERED_AT, answered, _DIGEST, digest),
-        *arrivals,
-        _REQUEST_OFFSET, _pack_u64(request_offset),
-    ))  # fmt: skip
+        _pack_fixed(
+            _SENT_AT, head.sent_at_us, _DEADLINE, deadline_at, _ANSWERED_AT, now, _DIGEST, head.digest,
+            _REQUEST_OFFSET, head.request_offset,
+        ),
+    ]  # fmt: skip
+    pieces += arrivals
+    return b"".join(pieces)
 
 
 @lru_cache(maxsize=4096)
@@ -105,13 +108,12 @@ def encode_decision(
     answer: bytes, arrivals: Pieces, scores: Pieces, missing: list[str], closed_at: int
 ) -> bytes:
     """Return an encoded Decision; *closed_at* is in microseconds since the epoch."""
-    absent: Pieces = []
+    size = len(answer)
+    pieces = [_ANSWER, LENGTHS[size] if size < SHORT else encode_length(size), answer]
+    pieces += arrivals
+    pieces += scores
     for model in missing:
         name = model.encode()
-        absent += (_MISSING, encode_length(len(name)), name)
-    size = len(answer)
-    return b"".join((
-        _ANSWER, LENGTHS[size] if size < SHORT else encode_length(size), answer,
-        *arrivals, *scores, *absent,
-        _CLOSED_AT, _pack_u64(closed_at),
-    ))  # fmt: skip
+        pieces += (_MISSING, encode_length(len(name)), name)
+    pieces += (_CLOSED_AT, _pack_u64(closed_at))
+    return b"".join(pieces)

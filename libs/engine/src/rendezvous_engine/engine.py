@@ -19,7 +19,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from heapq import heappop, heappush
 from itertools import count
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
 from scoring.v1.answer_pb2 import AnswerHead
 from scoring.v1.input_pb2 import InputHead
@@ -27,7 +27,7 @@ from scoring.v1.score_pb2 import ScoreHead
 
 from rendezvous_engine.deciding import Choice, decide, next_opening, with_problem, without_policy
 from rendezvous_engine.encoding import encode_answer, encode_decision
-from rendezvous_engine.mailbox import Mailbox
+from rendezvous_engine.mailbox import Mailbox, Place
 from rendezvous_engine.memory import EarlyScore, EarlyScores, Remembered
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import Policies
@@ -51,14 +51,13 @@ class Limits:
 
     *early_hold_us*, *early_scores*: how long and how many scores wait for their input. *answers*: how many
     of the last answers are remembered for repeats. *mailboxes*: with how many open its driver should bring
-    no more inputs. *scores_per_mailbox*: more than any route has models.
+    no more inputs.
     """
 
     early_hold_us: int = 5_000_000
     early_scores: int = 50_000
     answers: int = 20_000
     mailboxes: int = 50_000
-    scores_per_mailbox: int = 256
 
 
 @dataclass(slots=True)
@@ -73,13 +72,6 @@ class Effects:
     answered: list[Mailbox] = field(default_factory=list)
     repeated: list[tuple[bytes, bytes]] = field(default_factory=list)
     decided: list[tuple[Mailbox, bytes, list[str]]] = field(default_factory=list)
-
-
-class Place(NamedTuple):
-    """Where an input stands: its own offset, and the first offset of `scores` that may concern it."""
-
-    input_offset: int
-    scores_offset: int
 
 
 class Engine:
@@ -97,11 +89,13 @@ class Engine:
         self._recovered: set[bytes] = set()
         self._early = EarlyScores(self._limits.early_hold_us, self._limits.early_scores)
         self._effects = Effects()
-        self._most_pieces = 2 * self._limits.scores_per_mailbox
 
-    def take_effects(self) -> Effects:
-        """Return what gathered since the last call."""
-        effects, self._effects = self._effects, Effects()
+    def take_effects(self) -> Effects | None:
+        """Return what gathered since the last call, or None if nothing did."""
+        effects = self._effects
+        if not (effects.answered or effects.decided or effects.repeated):
+            return None
+        self._effects = Effects()
         return effects
 
     def recover(self, answers: Iterable[tuple[bytes, bytes]]) -> None:
@@ -140,16 +134,14 @@ class Engine:
         return InputOutcome.REPEATED
 
     def _open(self, request_id: bytes, head: InputHead, place: Place, now: Moment) -> Mailbox:
-        input_offset, scores_offset = place
-        box = Mailbox(request_id, head, input_offset, scores_offset)
         mono, wall = now.mono, now.wall
         # The budget counts down from the request's own stamp; a sender's fast clock wins it no more time.
         budget = head.budget_us
         remaining = head.sent_at_us + budget - wall
-        remaining = min(remaining, budget)
-        box.deadline = deadline = mono + remaining
-        box.deadline_at = wall + remaining
-        box.start = deadline - budget
+        if remaining > budget:
+            remaining = budget
+        deadline = mono + remaining
+        box = Mailbox(request_id, head, place, deadline - budget, deadline, wall + remaining)
         policy = self._policies.find(head.route, head.revision)
         if policy is not None:
             box.decide_by(policy, mono)
@@ -160,10 +152,14 @@ class Engine:
         return box
 
     def _begin(self, box: Mailbox, now: Moment) -> None:
+        if box.id in self._early.by_id:
+            self._put_early(box)
         if box.policy is None and box.head.revision:
             self._parked.append(box)
-        self._put_early(box)
-        self._decide(box, now)
+        if box.head.problem:
+            self._answer_problem(box, now)
+        else:
+            self._decide(box, now)
         self._go_on(box, now)
 
     def _reopen(self, box: Mailbox, answer: bytes, now: Moment) -> None:
@@ -190,8 +186,6 @@ class Engine:
         if waiting and mono >= box.deadline:
             self._decide(box, now)
             waiting = False
-        if len(box.arrivals) >= self._most_pieces:
-            return ScoreOutcome.UNKNOWN
         outcome = box.put(head, raw, mono)
         if waiting:
             self._decide(box, now)
@@ -222,7 +216,8 @@ class Engine:
         while timers and timers[0][0] <= mono:
             box = heappop(timers)[2]
             if box.is_open:
-                self._decide(box, now)
+                if box.answer is None:
+                    self._decide(box, now)
                 self._go_on(box, now)
         return self._early.expire(mono)
 
@@ -237,7 +232,10 @@ class Engine:
                 self._parked.append(box)
                 continue
             box.decide_by(policy, now.mono)
-            self._decide(box, now)
+            if box.head.problem:
+                self._answer_problem(box, now)
+            else:
+                self._decide(box, now)
             self._go_on(box, now)
 
     def _go_on(self, box: Mailbox, now: Moment) -> None:
@@ -255,31 +253,35 @@ class Engine:
 
     def _decide(self, box: Mailbox, now: Moment) -> None:
         """Answer *box* if it is time to."""
-        policy = box.policy
+        policy, mono = box.policy, now.mono
         if policy is not None:
-            choice = with_problem(box) if box.problem else decide(box, policy, now.mono)
-        elif now.mono >= box.deadline:
+            choice = decide(box, policy, mono)
+        elif mono >= box.deadline:
             choice = without_policy(box, self._policies.newest(box.head.route))
         else:
-            choice = with_problem(box) if box.problem and not box.head.revision else None
-        if choice is not None and box.answer is None:
+            return
+        if choice is not None:
             self._answer(box, choice, now)
+
+    def _answer_problem(self, box: Mailbox, now: Moment) -> None:
+        """Answer a request that no model can score, as soon as it is known what its route's default is."""
+        if box.policy is not None or not box.head.revision:
+            self._answer(box, with_problem(box), now)
 
     def _answer(self, box: Mailbox, choice: Choice, now: Moment) -> None:
         verdict, outputs, reason = choice
-        head = box.head
-        box.answer = answer = encode_answer(
+        box.verdict = verdict
+        box.elapsed_us = now.mono - box.start
+        box.answer = encode_answer(
             box.id,
-            verdict.encode(head, reason),
+            box.head,
+            verdict.encode(box.head, reason),
             outputs,
-            (head.sent_at_us, box.deadline_at, now.wall, head.digest),
-            head.request_offset,
+            box.deadline_at,
+            now.wall,
             box.arrivals,
         )
-        box.verdict = verdict
-        elapsed = now.mono - box.start
-        box.elapsed_us = max(0, elapsed)
-        self._answers.put(box.id, answer)
+        self._answers.put(box.id, box.answer)
         self._effects.answered.append(box)
 
     def _close(self, box: Mailbox, now: Moment) -> None:

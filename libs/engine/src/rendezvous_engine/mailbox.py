@@ -1,6 +1,6 @@
 """One question while it is being decided."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
 from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreHead, ScoreStatus
@@ -24,7 +24,17 @@ IN_TIME: Final = ScoreOutcome.IN_TIME
 LATE: Final = ScoreOutcome.LATE
 DUPLICATE: Final = ScoreOutcome.DUPLICATE
 UNEXPECTED: Final = ScoreOutcome.UNEXPECTED
+UNKNOWN: Final = ScoreOutcome.UNKNOWN
+# Three for each score: so many scores of models that nobody named, and no more, reach a decision.
+_MOST_PIECES: Final = 3 * 256
 _NOBODY: Final[frozenset[str]] = frozenset()
+
+
+class Place(NamedTuple):
+    """Where an input stands: its own offset, and the first offset of `scores` that may concern it."""
+
+    input_offset: int
+    scores_offset: int
 
 
 class Mailbox:
@@ -38,21 +48,26 @@ class Mailbox:
 
     __slots__ = (
         "answer", "arrivals", "awaited", "closes", "deadline", "deadline_at", "elapsed_us", "failed", "head",
-        "id", "input_offset", "is_open", "policy", "problem", "scores", "scores_offset", "start", "usable",
-        "verdict",
+        "id", "input_offset", "is_open", "policy", "scores", "scores_offset", "start", "usable", "verdict",
     )  # fmt: skip
 
-    def __init__(self, request_id: bytes, head: InputHead, input_offset: int, scores_offset: int) -> None:
+    # Set when it is answered.
+    verdict: Verdict
+    elapsed_us: int
+
+    def __init__(
+        self, request_id: bytes, head: InputHead, place: Place, start: int, deadline: int, deadline_at: int
+    ) -> None:
         self.id = request_id
         self.head = head
-        self.problem = bool(head.problem)
-        self.input_offset = input_offset
-        self.scores_offset = scores_offset
-        self.start = self.deadline = self.closes = self.deadline_at = self.elapsed_us = 0
+        self.input_offset, self.scores_offset = place
+        self.start = start
+        self.deadline = deadline
+        self.deadline_at = deadline_at
+        self.closes = deadline
         self.awaited = -1  # unknown before there is a policy
         self.policy: Policy | None = None
         self.answer: bytes | None = None
-        self.verdict: Verdict | None = None
         self.is_open = True
         self.arrivals: Pieces = []
         self.scores: Pieces = []
@@ -62,10 +77,10 @@ class Mailbox:
     def decide_by(self, policy: Policy, now: int) -> None:
         """Take *policy*, whatever has come already."""
         self.policy = policy
-        self.awaited = len(policy.expected)
-        if self.usable or self.failed:
+        self.awaited = policy.models
+        if self.scores:
             self.awaited -= sum(self.has(model) for model in policy.expected)
-        self.closes = (max(now, self.deadline)) + policy.late_us
+        self.closes = (self.deadline if self.deadline > now else now) + policy.late_us
 
     def put(self, head: ScoreHead, raw: bytes, now: int) -> ScoreOutcome:
         """Keep a score that came at *now*, if it is the first of its model."""
@@ -74,25 +89,24 @@ class Mailbox:
         if model in usable or model in self.failed:
             return DUPLICATE
         policy, outputs = self.policy, head.outputs
-        outcome = IN_TIME if self.answer is None else LATE
-        prefix = None
-        if policy is not None:
-            prefix = policy.expected.get(model)
-            if prefix is None:
-                outcome = UNEXPECTED
-            else:
-                self.awaited -= 1
-        if head.status == _OK and outputs:
+        prefix = policy.expected.get(model) if policy is not None else None
+        if prefix is not None:
+            self.awaited -= 1
+        elif len(self.scores) >= _MOST_PIECES:
+            return UNKNOWN
+        outcome = LATE if self.answer is not None else IN_TIME
+        if policy is not None and prefix is None:
+            outcome = UNEXPECTED
+        if outputs and head.status == _OK:
             usable[model] = outputs
             prefix = prefix or arrival_prefix(model)
         else:
             self.failed |= {model}
             prefix = arrival_prefix(model, head.status)
         after = now - self.start
-        self.arrivals += (
-            prefix,
-            pack_after(after if 0 <= after < AFTER_MAX else AFTER_MAX if after > 0 else 0),
-        )
+        if not 0 <= after <= AFTER_MAX:
+            after = 0 if after < 0 else AFTER_MAX
+        self.arrivals += (prefix, pack_after(after))
         size = len(raw)
         self.scores += (SCORE_TAG, LENGTHS[size] if size < SHORT else encode_length(size), raw)
         return outcome
@@ -103,7 +117,7 @@ class Mailbox:
 
     def is_complete(self) -> bool:
         """Return whether no score is to come any more: all have scored, or none was ever asked."""
-        return self.awaited == 0 or self.problem
+        return self.awaited == 0 or bool(self.head.problem)
 
     def missing(self) -> list[str]:
         """Return the models that were expected and have not scored, by name."""

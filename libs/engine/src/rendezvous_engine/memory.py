@@ -56,19 +56,19 @@ class EarlyScores:
     def __init__(self, hold_us: int, limit: int) -> None:
         self._hold_us = hold_us
         self._limit = limit
-        self._by_id: dict[bytes, list[EarlyScore]] = {}
+        self.by_id: dict[bytes, list[EarlyScore]] = {}
         self._in_order: deque[EarlyScore] = deque()
         self._held = 0
 
     def hold(self, early: EarlyScore) -> None:
         """Keep a score until its input comes."""
-        self._by_id.setdefault(early.request_id, []).append(early)
+        self.by_id.setdefault(early.request_id, []).append(early)
         self._in_order.append(early)
         self._held += 1
 
     def take(self, request_id: bytes) -> list[EarlyScore]:
         """Return and forget the scores held for *request_id*, in the order of their arrival."""
-        scores = self._by_id.pop(request_id, [])
+        scores = self.by_id.pop(request_id, [])
         for early in scores:
             early.taken = True
         self._held -= len(scores)
@@ -83,10 +83,10 @@ class EarlyScores:
             gone.append(self._in_order.popleft())
             self._held -= 1
             # In order of arrival here and there: the oldest of all is the first of its own.
-            scores = self._by_id[oldest.request_id]
+            scores = self.by_id[oldest.request_id]
             del scores[0]
             if not scores:
-                del self._by_id[oldest.request_id]
+                del self.by_id[oldest.request_id]
         return gone
 
     def next_time(self) -> int | None:

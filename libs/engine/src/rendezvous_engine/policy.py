@@ -73,8 +73,9 @@ class Policy:
     """
     All that deciding under one revision needs. Times are microseconds from the request's arrival.
 
-    *expected* has the models that score under this revision, each with the first piece of its arrival (see
-    encoding); a mailbox closes early when all have. *default* is the encoded Fields of the route's default.
+    *expected* has the models that score under this revision, so many as *models* says, each with the first
+    piece of its arrival (see encoding); a mailbox closes early when all have scored. *default* is the encoded
+    Fields of the route's default.
     """
 
     route: str
@@ -82,6 +83,7 @@ class Policy:
     late_us: int
     tiers: tuple[Tier, ...]
     expected: Mapping[str, bytes]
+    models: int
     default: bytes
     defaulted: Verdict
 
@@ -100,12 +102,14 @@ class Policies(Protocol):
 
 def compile_policy(route: Route, revision: int) -> Policy:
     """Return the policy of *revision*, which the control fold has found valid."""
+    expected = {model: arrival_prefix(model) for model in scoring_models(route)}
     return Policy(
         route=route.name,
         revision=revision,
         late_us=late_window_us(route),
         tiers=tuple(_compile_tier(route, revision, place) for place in range(len(route.schedule))),
-        expected={model: arrival_prefix(model) for model in scoring_models(route)},
+        expected=expected,
+        models=len(expected),
         default=route.default.SerializeToString(deterministic=True),
         defaulted=Verdict(route.name, revision, Source.SOURCE_DEFAULT, rule="default"),
     )

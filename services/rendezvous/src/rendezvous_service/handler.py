@@ -1,9 +1,11 @@
 """The Handler of the rendezvous: an engine for each partition; records in, answers and decisions out."""
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Final
 
 from rendezvous_contracts.topics import ANSWERS, DECISIONS, INPUTS, SCORES
-from rendezvous_engine.engine import Engine, Limits, Place
+from rendezvous_engine.engine import Engine, Limits
+from rendezvous_engine.mailbox import Place
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import Policy
 from rendezvous_runtime.clock import Now
@@ -17,6 +19,8 @@ from scoring.v1.status_pb2 import Passed, Status
 from rendezvous_service.metrics import RendezvousMetrics
 from rendezvous_service.policies import PolicyBook
 from rendezvous_service.settings import RendezvousSettings
+
+CONFLICTING: Final = InputOutcome.CONFLICTING
 
 
 class Partition:
@@ -32,6 +36,11 @@ class Partition:
         # No input of the batch at hand needs a score before this one.
         self.scores_floor = 0
 
+    def begin_batch(self) -> None:
+        """Look which scores an input of the next batch may need."""
+        early = self.engine.oldest_early_offset()
+        self.scores_floor = self.next_score if early is None or early > self.next_score else early
+
 
 class Rendezvous:
     """Joins `inputs` with `scores`, partition by partition; writes `answers` and `decisions`."""
@@ -45,6 +54,7 @@ class Rendezvous:
     ) -> None:
         self._policies = PolicyBook(control)
         self._metrics = metrics
+        self._inputs, self._scores = metrics.inputs, metrics.scores
         self._limits = limits
         self.recovery_window_us = recovery_window_us
         self._partitions: dict[int, Partition] = {}
@@ -76,15 +86,12 @@ class Rendezvous:
         sends: list[Send] = []
         self._look_at_policies(now)
         for partition in self._partitions.values():
-            early = partition.engine.oldest_early_offset()
-            partition.scores_floor = (
-                partition.next_score if early is None else min(partition.next_score, early)
-            )
+            partition.begin_batch()
         for record in records:
             try:
                 if record.topic() == SCORES:
                     self._on_score(record, now)
-                elif not self._on_input(record, now):
+                elif self._on_input(record, now) is CONFLICTING:
                     sends.append(_refuse(record, "another request has used this id; the first one stands"))
             except Exception as error:  # noqa: BLE001 - whatever is in one record, the next one is joined
                 sends.append(_refuse(record, error))
@@ -94,10 +101,10 @@ class Rendezvous:
     def on_time(self, now: Now) -> Sequence[Send]:
         """Answer what is due, close what is complete."""
         self._look_at_policies(now)
-        unknown = self._metrics.scores(ScoreOutcome.UNKNOWN)
+        unknown = self._scores[ScoreOutcome.UNKNOWN]
         for partition in self._partitions.values():
             for early in partition.engine.on_time(now):
-                _count(unknown, early.head.model)
+                unknown[early.head.model] = unknown.get(early.head.model, 0) + 1
         sends: list[Send] = []
         self._collect(sends)
         return sends
@@ -149,15 +156,15 @@ class Rendezvous:
             for partition in self._partitions.values():
                 partition.engine.on_policies(now)
 
-    def _on_input(self, record: Record, now: Now) -> bool:
+    def _on_input(self, record: Record, now: Now) -> InputOutcome:
         key, value = record.key(), record.value()
         if not key or not value:
             raise ValueError("an input needs its request id as key, and a value")
         partition = self._partitions[record.partition()]
         place = Place(record.offset(), partition.scores_floor)
         outcome = partition.engine.on_input(key, InputHead.FromString(value), place, now)
-        self._metrics.input(outcome)
-        return outcome is not InputOutcome.CONFLICTING
+        self._inputs[outcome] += 1
+        return outcome
 
     def _on_score(self, record: Record, now: Now) -> None:
         key, value = record.key(), record.value()
@@ -166,34 +173,34 @@ class Rendezvous:
         partition = self._partitions[record.partition()]
         offset = record.offset()
         head = ScoreHead.FromString(value)
-        outcome = partition.engine.on_score(key, head, value, offset, now)
+        counts = self._scores[partition.engine.on_score(key, head, value, offset, now)]
         partition.next_score = offset + 1
-        _count(self._metrics.scores(outcome), head.model)
+        model = head.model
+        counts[model] = counts.get(model, 0) + 1
 
     def _collect(self, sends: list[Send]) -> None:
         """Turn what gathered in the engines into *sends*."""
+        is_open = 0
         for number, partition in self._partitions.items():
-            effects = partition.engine.take_effects()
+            engine = partition.engine
+            is_open += engine.open
+            effects = engine.take_effects()
+            if effects is None:
+                continue
             for box in effects.answered:
                 sends.append(Send(ANSWERS, number, box.id, box.answer or b""))
                 if box.policy not in partition.seen:
                     self._pass(number, partition, box.policy)
-            for request_id, answer in effects.repeated:
-                sends.append(Send(ANSWERS, number, request_id, answer))
-            for box, decision, _ in effects.decided:
-                sends.append(Send(DECISIONS, number, box.id, decision))
+            sends += [Send(ANSWERS, number, name, answer) for name, answer in effects.repeated]
+            sends += [Send(DECISIONS, number, box.id, value) for box, value, _ in effects.decided]
             self._metrics.effects(effects)
-        self._metrics.open(sum(partition.engine.open for partition in self._partitions.values()))
+        self._metrics.open = is_open
 
     def _pass(self, number: int, partition: Partition, policy: Policy | None) -> None:
         """Note that *policy* has decided for the first time on a partition."""
         partition.seen.add(policy)
         if policy and self._passed.get((policy.route, number), 0) < policy.revision:
             self._passed = {**self._passed, (policy.route, number): policy.revision}
-
-
-def _count(counts: dict[str, int], model: str) -> None:
-    counts[model] = counts.get(model, 0) + 1
 
 
 def _refuse(record: Record, error: Exception | str) -> Send:

@@ -21,33 +21,24 @@ class RendezvousMetrics(Collector):
     Counts in plain integers, and makes metrics of them when they are asked for.
 
     An observation of prometheus_client costs as much as a tenth of a whole join. The data thread alone
-    counts; a scrape that reads beside it may be one batch behind.
+    counts, also directly in *inputs* (by outcome), *scores* (by outcome, then model) and *open* (mailboxes);
+    a scrape that reads beside it may be one batch behind.
     """
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._elapsed: dict[Verdict, list[int]] = {}
         self._elapsed_us: dict[Verdict, int] = {}
-        self._inputs = dict.fromkeys(InputOutcome, 0)
-        self._scores: dict[ScoreOutcome, dict[str, int]] = {outcome: {} for outcome in ScoreOutcome}
+        self.inputs = dict.fromkeys(InputOutcome, 0)
+        self.scores: dict[ScoreOutcome, dict[str, int]] = {outcome: {} for outcome in ScoreOutcome}
         self._missing: dict[tuple[str, str], int] = {}
-        self._open = 0
+        self.open = 0
         registry.register(self)
-
-    def scores(self, outcome: ScoreOutcome) -> dict[str, int]:
-        """Return the counts of *outcome* by model, to count in."""
-        return self._scores[outcome]
-
-    def input(self, outcome: InputOutcome) -> None:
-        """Count what became of one input."""
-        self._inputs[outcome] += 1
 
     def effects(self, effects: Effects) -> None:
         """Count what left the engine."""
         elapsed, elapsed_us = self._elapsed, self._elapsed_us
         for box in effects.answered:
             verdict = box.verdict
-            if verdict is None:
-                continue
             counts = elapsed.get(verdict)
             if counts is None:
                 counts = elapsed[verdict] = [0] * (len(_EDGES_US) + 1)
@@ -59,10 +50,6 @@ class RendezvousMetrics(Collector):
                 at = (box.head.route, model)
                 self._missing[at] = self._missing.get(at, 0) + 1
 
-    def open(self, number: int) -> None:
-        """Note how many mailboxes are open."""
-        self._open = number
-
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics as they are now."""
         yield self._answers()
@@ -70,7 +57,7 @@ class RendezvousMetrics(Collector):
         scores = CounterMetricFamily(
             "rendezvous_scores", "Scores by model and by what became of them.", labels=["model", "outcome"]
         )
-        for outcome, by_model in self._scores.items():
+        for outcome, by_model in self.scores.items():
             for model, number in dict(by_model).items():
                 scores.add_metric([model, outcome.name.lower()], number)
         yield scores
@@ -82,7 +69,7 @@ class RendezvousMetrics(Collector):
         for labels, number in dict(self._missing).items():
             missing.add_metric(labels, number)
         yield missing
-        yield GaugeMetricFamily("rendezvous_mailboxes_open", "Questions in memory.", value=self._open)
+        yield GaugeMetricFamily("rendezvous_mailboxes_open", "Questions in memory.", value=self.open)
 
     def _answers(self) -> Metric:
         family = HistogramMetricFamily(
@@ -100,7 +87,7 @@ class RendezvousMetrics(Collector):
         family = CounterMetricFamily(
             "rendezvous_inputs", "Inputs by what became of them.", labels=["outcome"]
         )
-        for outcome, number in self._inputs.items():
+        for outcome, number in self.inputs.items():
             family.add_metric([outcome.name.lower()], number)
         return family
 
