@@ -20,6 +20,7 @@ class Result:
     revisions: Revisions
     events: Sequence[Event]
     failures: Sequence[str]
+    behind: Quantiles
     first_wine_us: int
     setting: Mapping[str, object]
 
@@ -47,6 +48,7 @@ def document(result: Result) -> dict[str, object]:
         "after_deadline": len(counts.late),
         "worst_late_ms": round(max(counts.late.values(), default=0.0), 3),
         "latency_ms": _plain(figures.latency),
+        "behind_ms": _plain(result.behind),
         "http_latency_ms": _plain(figures.http),
         "model_latency_ms": {model: _plain(found) for model, found in figures.models.items()},
         "score_statuses": {model: dict(found) for model, found in figures.statuses.items()},
@@ -67,6 +69,15 @@ def document(result: Result) -> dict[str, object]:
         "events": [event._asdict() for event in result.events],
         **result.setting,
     }
+
+
+def busy(result: Result) -> str:
+    """Return, in words, how busy the machine was with other work."""
+    setting = result.setting
+    return (
+        f"The machine: {setting['cpus']} CPUs, load average {setting['load_average']:.1f}; "
+        f"the demo's own timer was up to {result.behind.max:.0f} ms late (p99 {result.behind.p99:.0f} ms)."
+    )
 
 
 def tables(result: Result) -> Iterator[Table]:

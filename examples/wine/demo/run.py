@@ -2,39 +2,36 @@
 
 import asyncio
 import json
-import shutil
+import os
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
 from pathlib import Path
 from typing import Final
 
-from rendezvous_cli.applying import Wanted
 from rendezvous_client.kafka import Kafka
 from rendezvous_contracts.topics import DECISIONS, INPUTS
 from rendezvous_local.jars import broker_jars, kafka_version
-from rendezvous_local.runfile import RunFile
 from rendezvous_local.settings import LocalSettings
 from rendezvous_local.stack import LocalStack
-from scoring.v1.control_pb2 import Route, SetRoute
+from scoring.v1.control_pb2 import Route
 
 from examples.wine import train
 from examples.wine.dataset import TARGET, Wines, read_wines
 from examples.wine.demo.counting import count, failures
 from examples.wine.demo.evidence import Evidence
-from examples.wine.demo.figures import figures
+from examples.wine.demo.figures import figures, quantiles
 from examples.wine.demo.models import ensure_trained, first_policy, next_policy
+from examples.wine.demo.options import Options
+from examples.wine.demo.preparing import WARM_UP_ROUTE, make_fresh, roll_out_first, route_of, stretch
 from examples.wine.demo.reading import archived_ids, read_evidence
 from examples.wine.demo.report import Result
 from examples.wine.demo.revisions import problems, revisions
 from examples.wine.demo.screen import AnswerWatch, Screen
 from examples.wine.demo.sending import Sender, as_questions
-from examples.wine.demo.story import Cast, Story, publish
+from examples.wine.demo.story import Cast, Story
 
-# Warm-ups go through the whole system on a route of their own, with the same models: they share every code
-# path with the wines, and no topic's records of the route "wine" are anything but wines. They go on until
-# all of one round came back in half of the SLA: that many rounds at most, for a busy machine never calms.
-WARM_UP_ROUTE: Final = "warm-up"
+# Warming up goes on until all of one round came back in half of the SLA; that many rounds at most, for a busy
+# machine never calms.
 _WARM_UP_S: Final = 1.5
 _WARM_UP_ROUNDS: Final = 20
 _LAST_REVISION: Final = 2
@@ -42,25 +39,17 @@ _ARCHIVE_S: Final = 30.0
 _POLL_S: Final = 0.25
 
 
-@dataclass(frozen=True)
-class Options:
-    """How to run it: how many wines, how many in a second, and where what it needs and leaves lies."""
-
-    requests: int
-    rate: float
-    models: Path
-    data: Path
-    report: Path
-
-
 def run(options: Options, screen: Screen) -> Result:
     """Run the demo in *options*; the system is ended whatever happens."""
+    options.report.unlink(missing_ok=True)  # what is there afterwards is of this run
     broker_jars()
+    make_fresh(options.data)
     with screen.busy("models, trained or found unchanged"):
         ensure_trained(options.models)
-    _make_fresh(options.data)
     first, second = first_policy(options.models), next_policy(options.models)
-    route = _route(first)
+    for wanted in (*first, *second):
+        stretch(wanted, options.slow_motion)
+    route = route_of(first)
     stack = LocalStack(
         LocalSettings(
             data_dir=options.data, kafka_port=0, gateway_port=0, artifact_dir=options.models, partitions=4
@@ -71,7 +60,7 @@ def run(options: Options, screen: Screen) -> Result:
             stack.start()
         kafka = Kafka(stack.bootstrap_servers)
         with screen.busy("models and routes are published, containers ready"):
-            champion = _roll_out_first(stack, kafka, first, route)
+            champion = roll_out_first(stack, kafka, first, route)
         cast = Cast(champion, train.CHAMPION, second)
         sender, story, start_us = asyncio.run(_stream(options, stack, kafka, route, cast, screen))
         with screen.busy("all is archived and read back"):
@@ -81,30 +70,6 @@ def run(options: Options, screen: Screen) -> Result:
         with screen.busy("every process has ended"):
             stack.close()
     return _judge(evidence, route, sender, story, start_us, options)
-
-
-def _make_fresh(data: Path) -> None:
-    """Empty the data directory, unless another run is on it."""
-    held = RunFile(data)
-    held.acquire()
-    held.release()
-    shutil.rmtree(data)
-
-
-def _route(wanted: Sequence[Wanted]) -> Route:
-    return next(each.thing.route for each in wanted if isinstance(each.thing, SetRoute))
-
-
-def _roll_out_first(stack: LocalStack, kafka: Kafka, first: Sequence[Wanted], route: Route) -> str:
-    """Publish the models, the route and its twin for warming up; return the champion's process."""
-    twin = Route()
-    twin.CopyFrom(route)
-    twin.name = WARM_UP_ROUTE
-    publish(kafka, [*first, Wanted("route", twin.name, "the demo", SetRoute(route=twin))])
-    champion = stack.start_model(train.FOREST)
-    others = [stack.start_model(train.MLP), stack.start_model(train.LINEAR, canary=True)]
-    stack.wait_ready([champion, *others])
-    return champion
 
 
 async def _stream(
@@ -119,12 +84,20 @@ async def _stream(
     screen.say(f"{len(rows)} wines, {options.rate:g} in a second, half over HTTP, half straight into Kafka")
     start_us = time.time_ns() // 1000
     with AnswerWatch(screen, kafka, route.name, len(rows)):
-        async with _sender(stack, kafka, route.name) as sender, asyncio.TaskGroup() as tasks:
-            tasks.create_task(story.tell())
-            tasks.create_task(
-                sender.send_all(as_questions("wine", wines.names, rows), options.rate, before=story.before)
-            )
+        async with _sender(stack, kafka, route.name) as sender:
+            questions = as_questions("wine", wines.names, rows)
+            await _both(story.tell(), sender.send_all(questions, options.rate, before=story.before))
     return sender, story, start_us
+
+
+async def _both(*jobs: Coroutine[None, None, None]) -> None:
+    """Do both at a time; the first error ends the other and is raised."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            for job in jobs:
+                tasks.create_task(job)
+    except ExceptionGroup as group:
+        raise group.exceptions[0] from group
 
 
 async def _warm_up(options: Options, stack: LocalStack, kafka: Kafka, route: Route, wines: Wines) -> None:
@@ -162,6 +135,8 @@ def _judge(
         "sla_ms": route.sla_us / 1000,
         "rate_per_s": options.rate,
         "held_s": round(sender.held_s, 3),
+        "cpus": os.cpu_count(),
+        "load_average": os.getloadavg()[0],
         "models": {
             "champion": train.FOREST,
             "next": train.CHAMPION,
@@ -178,6 +153,7 @@ def _judge(
         revisions=followed,
         events=story.events,
         failures=[*failures(counts), *problems(followed, last=_LAST_REVISION), *not_taken],
+        behind=quantiles(sender.behind_ms),
         first_wine_us=start_us,
         setting=setting,
     )

@@ -46,13 +46,15 @@ class Sender:
     Both ways into the system, for one route; an async context manager.
 
     *sent* has the way of each request id that was sent, *replies* what the gateway's callers got,
-    *failures* the records that the broker did not take, *held_s* how long the loop was not open.
+    *failures* the records that the broker did not take. *behind_ms* is how long after its time each was sent,
+    *held_s* how long the loop was not open.
     """
 
     def __init__(self, gateway: str, kafka: Kafka, partitions: int, route: str) -> None:
         self.sent: dict[str, str] = {}
         self.replies: dict[str, Reply] = {}
         self.failures: list[str] = []
+        self.behind_ms: list[float] = []
         self.held_s = 0.0
         self._url = f"{gateway}/v1/routes/{route}/ask"
         self._route = route
@@ -90,7 +92,9 @@ class Sender:
                 held = time.monotonic()
                 await hold.wait()
                 self.held_s += time.monotonic() - held
-            await asyncio.sleep(max(0.0, start + self.held_s + place / rate - time.monotonic()))
+            due = start + self.held_s + place / rate
+            await asyncio.sleep(max(0.0, due - time.monotonic()))
+            self.behind_ms.append((time.monotonic() - due) * 1000)
             self._send(wine)
         if self._tasks:
             await asyncio.wait(self._tasks)

@@ -16,9 +16,9 @@ from rendezvous_local.stack import LocalStack
 from examples.wine.demo.errors import DemoError
 
 # At which part of the wines it happens.
-KILL_AT: Final = 0.2
-REVIVE_AT: Final = 0.45
-ROLL_OUT_AT: Final = 0.7
+KILL_AT: Final = 0.15
+REVIVE_AT: Final = 0.4
+ROLL_OUT_AT: Final = 0.72
 # The wines from here on are for the new champion: on a machine too slow to have it ready they wait for it.
 HOLD_AT: Final = 0.8
 
