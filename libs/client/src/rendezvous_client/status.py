@@ -76,6 +76,9 @@ class StatusReader:
         except DecodeError:
             self.undecodable += 1
             return
+        if not status.instance:  # nobody's word: it would be waited for
+            self.undecodable += 1
+            return
         self.heard[status.instance] = Heard(status, message.timestamp()[1] / 1000)
 
     def wait_applied(self, offset: int, timeout_s: float) -> Acknowledged:
