@@ -24,7 +24,10 @@ class EngineAlone:
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:  # noqa: ARG002 - as Case has it
         """Return its speed."""
         found = _run("bench.engine_alone", scale.engine_requests)
-        return {"engine_requests_per_s": found["requests_per_s"], "engine_cpu_us_per_request": found["cpu_us"]}
+        return {
+            "engine_requests_per_s": found["requests_per_s"],
+            "engine_cpu_us_per_request": found["cpu_us"],
+        }
 
 
 class MailboxMemory:

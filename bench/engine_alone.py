@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from rendezvous_engine.engine import Engine, Place
+from rendezvous_engine.engine import Engine
+from rendezvous_engine.mailbox import Place
 from rendezvous_engine.policy import FixedPolicies, compile_policy
 from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreHead
@@ -53,7 +54,8 @@ def join(engine: Engine, batch: list[Question], offset: int) -> int:
             engine.on_score(key, ScoreHead.FromString(scored), scored, place, now)
     engine.next_time()
     engine.low_water()
-    return len(engine.take_effects().decided)
+    effects = engine.take_effects()
+    return len(effects.decided) if effects else 0
 
 
 def settle() -> None:

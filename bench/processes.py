@@ -27,6 +27,11 @@ class Running:
         self._popen = popen
         self._process = psutil.Process(popen.pid)
 
+    @property
+    def pid(self) -> int:
+        """Its id."""
+        return self._popen.pid
+
     def cpu_s(self) -> float:
         """Return the processor time that it has used, in seconds; raises BenchError if it has ended."""
         self.check()

@@ -103,7 +103,7 @@ def plain(topic: str, count: int) -> Iterator[Written]:
         yield topic, number % PARTITIONS, b"%016d" % number, value
 
 
-def ask(name: str, number: int, sent_at_us: int) -> bytes:
-    """Return an encoded Request."""
-    asked = Request(id=request_id(number), route=name, sent_at_us=sent_at_us, fields=_FEATURES)
+def ask(name: str, named: str, sent_at_us: int) -> bytes:
+    """Return an encoded Request of this id on the route *name*."""
+    asked = Request(id=named, route=name, sent_at_us=sent_at_us, fields=_FEATURES)
     return asked.SerializeToString()

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
-from confluent_kafka import KafkaException, Producer
+from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from rendezvous_contracts.topics import TOPICS, TopicSpec
 from rendezvous_local.broker import Broker
@@ -63,9 +63,7 @@ class Stand:
             if time.monotonic() > deadline:
                 raise BenchError(f"{', '.join(names)}: not deleted within {_TIMEOUT_S:g} s")
             time.sleep(0.05)
-        create_topics(
-            self.bootstrap_servers, PARTITIONS, [each for each in TOPICS if each.name in names]
-        )
+        create_topics(self.bootstrap_servers, PARTITIONS, [each for each in TOPICS if each.name in names])
 
     def write(self, records: Iterable[Written]) -> int:
         """Append *records*; return how many there were, once the broker has all."""
@@ -109,10 +107,9 @@ class Stand:
 @contextmanager
 def open_stand() -> Iterator[Stand]:
     """Start a broker for the length of the block, and leave nothing of it."""
-    with tempfile.TemporaryDirectory(prefix="rendezvous-bench-") as folder:
-        with Broker(Path(folder) / "broker", heap="1g") as broker:
-            create_topics(broker.bootstrap_servers, PARTITIONS)
-            try:
-                yield Stand(broker.bootstrap_servers, Path(folder))
-            except KafkaException as error:
-                raise BenchError(f"the broker refused: {error.args[0].str()}") from error
+    with (
+        tempfile.TemporaryDirectory(prefix="rendezvous-bench-") as folder,
+        Broker(Path(folder) / "broker", heap="1g") as broker,
+    ):
+        create_topics(broker.bootstrap_servers, PARTITIONS)
+        yield Stand(broker.bootstrap_servers, Path(folder))

@@ -66,7 +66,7 @@ def middle_rate(samples: Sequence[Sample], topic: int = 0) -> Rate:
     middle = [each for each in samples if _FROM * final <= each.counts[topic] <= _TO * final]
     if len(middle) < _FEWEST:
         raise BenchError(
-            f"{final} records came too fast, or too slowly, to measure: only {len(middle)} looks at the broker"
+            f"{final} records came too fast or too slowly to measure: only {len(middle)} looks at the broker"
             " fall into the middle; measure more records"
         )
     first, last = middle[0], middle[-1]

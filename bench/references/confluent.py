@@ -1,4 +1,4 @@
-"""Passes every message of one topic on to another with confluent-kafka, in batches: what the client can do."""
+"""Passes every message of one topic on to another with confluent-kafka, in batches."""
 
 import sys
 

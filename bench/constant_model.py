@@ -1,0 +1,63 @@
+"""
+A model container whose model costs nothing: python -m bench.constant_model, told like a model container.
+
+It is the real one but for the model: what is measured is the stream, not a model.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prometheus_client import CollectorRegistry
+from rendezvous_model_container.settings import ContainerSettings
+from rendezvous_models.contract import Failure, Metadata, ModelRuntime, Outputs, Row, RuntimeOptions
+from rendezvous_models.host import ModelHost
+from rendezvous_runtime.clock import SystemClock
+from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.settings import read_settings
+from rendezvous_runtime.shell import ServiceApp, create_service_app, run
+from scoring.v1.control_pb2 import Model
+
+
+class ConstantModel(ModelRuntime):
+    """Says the same of every row."""
+
+    ready = True
+
+    def load(self, artifact: Path) -> None:
+        """Need nothing of it."""
+
+    def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
+        """Return the same for each of *rows*."""
+        return [{"quality": 5.6}] * len(rows)
+
+    def unload(self) -> None:
+        """Hold nothing."""
+
+    def metadata(self) -> Metadata:
+        """Declare no field, so that every row fits."""
+        return Metadata(inputs=(), outputs=())
+
+
+def create_app(settings: ContainerSettings) -> ServiceApp:
+    """Return the model container with this model for every descriptor."""
+    clock, control = SystemClock(), ControlView()
+    host = ModelHost(settings, control, clock=clock, create=_create)
+    return create_service_app(
+        settings,
+        host.handler,
+        control,
+        clock=clock,
+        registry=CollectorRegistry(),
+        waiting_for=host.waiting_for,
+        may_start=host.may_start,
+        describe=host.describe,
+        services=[host],
+    )
+
+
+def _create(descriptor: Model) -> ModelRuntime:
+    return ConstantModel(descriptor, RuntimeOptions())
+
+
+if __name__ == "__main__":
+    run(create_app(read_settings(ContainerSettings)))

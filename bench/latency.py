@@ -1,0 +1,120 @@
+"""Four hops of the stream beside four bare ones, and how late the default answers leave."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from rendezvous_contracts.topics import ANSWERS, REQUESTS
+from rendezvous_local.process import ProcessSpec
+from scoring.v1.answer_pb2 import Answer, Source
+
+from bench import records
+from bench.errors import BenchError
+from bench.open_loop import Arrival, OpenLoop
+from bench.results import quantile
+from bench.scale import Scale
+from bench.stand import Stand
+
+HOPS_PER_S: Final = 500
+SILENT_PER_S: Final = 1_000
+SILENT_SLA_US: Final = 50_000
+_HOPS_SLA_US: Final = 5_000_000
+_HOPS: Final = "bench-hops"
+_SILENT: Final = "bench-silent"
+_MODEL: Final = records.MODELS[0]
+_BARE: Final = tuple(f"bare-{hop}" for hop in range(4))
+
+
+class Hops:
+    """requests, inputs, scores, answers: three processes between four topics, ours and bare relays."""
+
+    name = "hops"
+
+    def prepare(self, stand: Stand, scale: Scale) -> None:  # noqa: ARG002 - as Case has it
+        """Write the control log."""
+        write_control(stand)
+        stand.create(*_BARE)
+
+    def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
+        """Send requests through both, one after the other."""
+        stream = _extractor(stand), _model(stand), _rendezvous(stand)
+        ours = _drive(stand, stream, REQUESTS, ANSWERS, _HOPS, HOPS_PER_S, scale)
+        for arrival in ours:
+            if Answer.FromString(arrival.value).source != Source.SOURCE_MODEL:
+                raise BenchError(f"a request was not answered by its model within {_HOPS_SLA_US} us")
+        relays = [
+            stand.program("bench.references.relay", stand.unique("relay"), source, target)
+            for source, target in itertools.pairwise(_BARE)
+        ]
+        bare = _drive(stand, relays, _BARE[0], _BARE[-1], _HOPS, HOPS_PER_S, scale)
+        return {
+            **_milliseconds("hops.{}_ms", [each.at_us - each.sent_at_us for each in ours], (50, 99)),
+            **_milliseconds("hops.bare_{}_ms", [each.at_us - each.sent_at_us for each in bare], (50, 99)),
+        }
+
+
+class Lateness:
+    """Every request waits for models that say nothing, and gets its default at the deadline."""
+
+    name = "lateness"
+
+    def prepare(self, stand: Stand, scale: Scale) -> None:  # noqa: ARG002 - as Case has it
+        """Write the control log."""
+        write_control(stand)
+
+    def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
+        """Return how long after their deadlines answers were made, and how long after they arrived."""
+        stream = _extractor(stand), _rendezvous(stand)
+        arrivals = _drive(stand, stream, REQUESTS, ANSWERS, _SILENT, SILENT_PER_S, scale)
+        answers = [Answer.FromString(arrival.value) for arrival in arrivals]
+        if any(answer.source != Source.SOURCE_DEFAULT for answer in answers):
+            raise BenchError("an answer is not the default, though no model runs")
+        left = [answer.answered_at_us - answer.deadline_us for answer in answers]
+        came = [arrival.at_us - answer.deadline_us for arrival, answer in zip(arrivals, answers, strict=True)]
+        return {
+            **_milliseconds("default_lateness_ms.{}", left, (50, 99, 100)),
+            **_milliseconds("default_arrival_ms.{}", came, (50, 99, 100)),
+        }
+
+
+def write_control(stand: Stand) -> None:
+    """Write what both need to the control log, once."""
+    if stand.once("control of latency"):
+        stand.write(
+            records.control(
+                records.route(_HOPS, _HOPS_SLA_US, _MODEL),
+                records.route(_SILENT, SILENT_SLA_US, *records.MODELS),
+            )
+        )
+
+
+def _drive(
+    stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str, per_s: int, scale: Scale
+) -> list[Arrival]:
+    with stand.running(*specs) as processes:
+        for process in processes:
+            process.wait_ready()
+        with OpenLoop(stand, source, target, lambda *asked: records.ask(route, *asked)) as loop:
+            loop.connect(processes)
+            arrivals = loop.run(per_s, scale.warm_up_s, scale.latency_s)
+        for process in processes:
+            process.check()
+    return arrivals
+
+
+def _extractor(stand: Stand) -> ProcessSpec:
+    return stand.service("feature-extractor", "rendezvous_feature_extractor")
+
+
+def _model(stand: Stand) -> ProcessSpec:
+    return stand.service("model-container", "bench.constant_model", RENDEZVOUS_MODEL=_MODEL)
+
+
+def _rendezvous(stand: Stand) -> ProcessSpec:
+    return stand.service("rendezvous", "rendezvous_service")
+
+
+def _milliseconds(form: str, us: Sequence[int], percents: Sequence[int]) -> dict[str, float]:
+    """Return quantiles of *us* in milliseconds, each named by *form*; the hundredth is called max."""
+    named = {form.format("max" if each == 100 else f"p{each}"): each for each in percents}
+    return {name: quantile(us, each / 100) / 1000 for name, each in named.items()}
