@@ -26,6 +26,7 @@ from rendezvous_models.runtimes.pmml_document import Document, Limits, read_docu
 
 _JVM_OPTIONS: Final = (
     "-Xrs",  # signals are the service's own
+    "-XX:+UseSerialGC",  # collectors with threads of their own take the cores that score
     "-Djdk.xml.entityExpansionLimit=1",
     "-Djavax.xml.accessExternalDTD=",
     "-Djavax.xml.accessExternalSchema=",
