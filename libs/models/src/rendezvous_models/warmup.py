@@ -9,7 +9,7 @@ from scoring.v1.control_pb2 import Field, FieldType
 
 from rendezvous_models.contract import ModelRuntime, Row
 
-# A forest of some thousand nodes is compiled by the JVM after two to three seconds, and small ones much sooner.
+# The JVM compiles a forest of some thousand nodes within two to three seconds, and small ones much sooner.
 _LONGEST_US: Final = 3_000_000
 _ROUNDS: Final = 200
 _BATCH: Final = 32
