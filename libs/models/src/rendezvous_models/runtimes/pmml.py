@@ -88,6 +88,9 @@ def start_jvm(heap_mb: int) -> None:
 
 
 def _start_and_leave(options: list[str]) -> None:
+    # Nothing in the JVM has to be put away, and its shutdown beside Python's was seen to crash processes that
+    # had done all their work.
+    jpype.config.onexit = False
     PMMLContext.getOrCreate(gateway="jpype", java_opts=options)
     jpype.java.lang.Thread.detach()
 
