@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import jpype
+import jpype.config
 from pypmml import Model as PmmlModel
 from pypmml import PMMLContext
 from pypmml.jvm import PMMLError
