@@ -10,13 +10,14 @@ from scoring.v1.answer_pb2 import Answer, Source
 
 from bench import records
 from bench.errors import BenchError
-from bench.open_loop import Arrival, OpenLoop
+from bench.open_loop import Arrival, OpenLoop, Pace
 from bench.results import quantile
 from bench.scale import Scale
 from bench.stand import Stand
 
 HOPS_PER_S: Final = 500
 SILENT_PER_S: Final = 1_000
+_WARM_UP_PER_S: Final = 2_000
 SILENT_SLA_US: Final = 50_000
 _HOPS_SLA_US: Final = 5_000_000
 _HOPS: Final = "bench-hops"
@@ -30,23 +31,18 @@ class Hops:
 
     name = "hops"
 
-    def prepare(self, stand: Stand, scale: Scale) -> None:  # noqa: ARG002 - as Case has it
-        """Write the control log."""
-        write_control(stand)
-        stand.create(*_BARE)
+    def prepare(self, stand: Stand, scale: Scale) -> None:
+        """Write the control log, and warm the broker up."""
+        _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Send requests through both, one after the other."""
         stream = _extractor(stand), _model(stand), _rendezvous(stand)
-        ours = _drive(stand, stream, REQUESTS, ANSWERS, _HOPS, HOPS_PER_S, scale)
+        ours = _drive(stand, stream, REQUESTS, ANSWERS, _HOPS, Pace.of(HOPS_PER_S, scale))
         for arrival in ours:
             if Answer.FromString(arrival.value).source != Source.SOURCE_MODEL:
                 raise BenchError(f"a request was not answered by its model within {_HOPS_SLA_US} us")
-        relays = [
-            stand.program("bench.references.relay", stand.unique("relay"), source, target)
-            for source, target in itertools.pairwise(_BARE)
-        ]
-        bare = _drive(stand, relays, _BARE[0], _BARE[-1], _HOPS, HOPS_PER_S, scale)
+        bare = _drive(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS, Pace.of(HOPS_PER_S, scale))
         return {
             **_milliseconds("hops.{}_ms", [each.at_us - each.sent_at_us for each in ours], (50, 99)),
             **_milliseconds("hops.bare_{}_ms", [each.at_us - each.sent_at_us for each in bare], (50, 99)),
@@ -58,14 +54,14 @@ class Lateness:
 
     name = "lateness"
 
-    def prepare(self, stand: Stand, scale: Scale) -> None:  # noqa: ARG002 - as Case has it
-        """Write the control log."""
-        write_control(stand)
+    def prepare(self, stand: Stand, scale: Scale) -> None:
+        """Write the control log, and warm the broker up."""
+        _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Return how long after their deadlines answers were made, and how long after they arrived."""
         stream = _extractor(stand), _rendezvous(stand)
-        arrivals = _drive(stand, stream, REQUESTS, ANSWERS, _SILENT, SILENT_PER_S, scale)
+        arrivals = _drive(stand, stream, REQUESTS, ANSWERS, _SILENT, Pace.of(SILENT_PER_S, scale))
         answers = [Answer.FromString(arrival.value) for arrival in arrivals]
         if any(answer.source != Source.SOURCE_DEFAULT for answer in answers):
             raise BenchError("an answer is not the default, though no model runs")
@@ -77,29 +73,45 @@ class Lateness:
         }
 
 
-def write_control(stand: Stand) -> None:
-    """Write what both need to the control log, once."""
-    if stand.once("control of latency"):
-        stand.write(
-            records.control(
-                records.route(_HOPS, _HOPS_SLA_US, _MODEL),
-                records.route(_SILENT, SILENT_SLA_US, *records.MODELS),
-            )
+def _prepare(stand: Stand, scale: Scale) -> None:
+    """
+    Do once for both what both need.
+
+    A new broker interprets its own code at first, and is many times slower for it: what it does later is
+    done often enough that it gets compiled.
+    """
+    if not stand.once("latency"):
+        return
+    stand.write(
+        records.control(
+            records.route(_HOPS, _HOPS_SLA_US, _MODEL),
+            records.route(_SILENT, SILENT_SLA_US, *records.MODELS),
         )
+    )
+    stand.create(*_BARE)
+    pace = Pace(_WARM_UP_PER_S, scale.broker_warm_up_s, 0.1)
+    _drive(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS, pace)
 
 
 def _drive(
-    stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str, per_s: int, scale: Scale
+    stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str, pace: Pace
 ) -> list[Arrival]:
     with stand.running(*specs) as processes:
         for process in processes:
             process.wait_ready()
         with OpenLoop(stand, source, target, lambda *asked: records.ask(route, *asked)) as loop:
             loop.connect(processes)
-            arrivals = loop.run(per_s, scale.warm_up_s, scale.latency_s)
+            arrivals = loop.run(pace)
         for process in processes:
             process.check()
     return arrivals
+
+
+def _relays(stand: Stand) -> list[ProcessSpec]:
+    return [
+        stand.program("bench.references.relay", stand.unique("relay"), source, target)
+        for source, target in itertools.pairwise(_BARE)
+    ]
 
 
 def _extractor(stand: Stand) -> ProcessSpec:

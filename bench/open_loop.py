@@ -18,7 +18,7 @@ from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
 
 from bench.errors import BenchError
 from bench.processes import Running
-from bench.scale import PARTITIONS
+from bench.scale import PARTITIONS, Scale
 from bench.stand import Stand
 
 # From a request's id and when it is sent, microseconds since the epoch, to its bytes.
@@ -38,6 +38,19 @@ class Arrival(NamedTuple):
     sent_at_us: int
     at_us: int
     value: bytes
+
+
+class Pace(NamedTuple):
+    """Requests per second; for how many seconds they do not count, and then for how many they do."""
+
+    per_s: int
+    warm_up_s: float
+    seconds: float
+
+    @classmethod
+    def of(cls, per_s: int, scale: Scale) -> Self:
+        """Return the pace of a measurement."""
+        return cls(per_s, scale.warm_up_s, scale.latency_s)
 
 
 class OpenLoop:
@@ -83,15 +96,15 @@ class OpenLoop:
             self._send(time.time_ns() // 1000)
             time.sleep(_PROBE_S)
 
-    def run(self, per_s: int, warm_up_s: float, seconds: float) -> list[Arrival]:
+    def run(self, pace: Pace) -> list[Arrival]:
         """
-        Send *per_s* requests a second; return what came of those sent after *warm_up_s*, for *seconds*.
+        Send requests at *pace*; return what came of those that count.
 
         Raises BenchError if one did not come back ten seconds after the last was sent.
         """
         with _undisturbed():
-            self._pace(per_s, warm_up_s)
-            counted = self._pace(per_s, seconds)
+            self._send_for(pace.warm_up_s, pace.per_s)
+            counted = self._send_for(pace.seconds, pace.per_s)
         deadline = time.monotonic() + _LAST_S
         while missing := [key for key in counted if key not in self._arrived]:
             if time.monotonic() > deadline:
@@ -99,7 +112,7 @@ class OpenLoop:
             time.sleep(_POLL_S)
         return [self._arrived[key] for key in counted]
 
-    def _pace(self, per_s: int, seconds: float) -> list[bytes]:
+    def _send_for(self, seconds: float, per_s: int) -> list[bytes]:
         started = time.time_ns() // 1000
         keys = []
         for number in range(int(per_s * seconds)):
