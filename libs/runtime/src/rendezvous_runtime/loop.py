@@ -11,7 +11,13 @@ from rendezvous_runtime.broker_state import BrokerState
 from rendezvous_runtime.clock import Clock, Now
 from rendezvous_runtime.delivery import Delivery, Offsets
 from rendezvous_runtime.figures import Figures
-from rendezvous_runtime.kafka import PAUSE_AT, RESUME_AT, consumer_config, producer_config
+from rendezvous_runtime.kafka import (
+    PAUSE_AT,
+    RESUME_AT,
+    connection_config,
+    consumer_config,
+    producer_config,
+)
 from rendezvous_runtime.membership import Membership
 from rendezvous_runtime.metrics import PlaneMetrics
 from rendezvous_runtime.reader import Reader
@@ -47,9 +53,8 @@ class Loop:
         self.broker = BrokerState(settings.bootstrap_servers)
         events = {"error_cb": self.broker.on_error}
         self._consumer = Consumer({**consumer_config(settings), **events, "on_commit": self._on_commit})
-        self.delivery = Delivery(
-            Producer({**producer_config(settings), **events}), settings.service, self._out_of_time
-        )
+        self._producer = Producer({**producer_config(settings), **events})
+        self.delivery = Delivery(self._producer, settings.service, self._out_of_time)
         self.membership = Membership(self._consumer, handler, clock, self)
         self._reader = Reader(self._consumer, self.membership, self.broker, handler.topics)
         self._figures = Figures(metrics)
@@ -163,10 +168,19 @@ class Loop:
             self._mark(now)
         if now.mono - self._committed_at > _COMMIT_US:
             self._committed_at = now.mono
-            self._commit(wait=False)
+            # A commit that waits for the broker to come back can go out under a membership that ended
+            # meanwhile. The broker takes it for another process's, and the client for the end.
+            if self.broker.reachable:
+                self._commit(wait=False)
             self._figures.report(self._positions, self.membership.lag(self._positions), self.delivery)
             if not self.broker.reachable:
-                self.broker.probe(self._consumer, self._handler.topics, _PROBE_S)
+                self.broker.find_again(
+                    self._consumer,
+                    self._producer,
+                    self._handler.topics,
+                    _PROBE_S,
+                    connection_config(self._settings),
+                )
 
     def _mark(self, now: Now) -> None:
         """Note which offsets are safe once all that was produced until now is acknowledged."""
