@@ -53,16 +53,16 @@ class Load:
         self._rate = rate
         self._most = most
         self._random = Random(seed)  # noqa: S311 - explores, protects nothing
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "linger.ms": 0,
-                "enable.idempotence": True,
-                "message.timeout.ms": 0,
-                "reconnect.backoff.max.ms": 500,
-                "log_level": 0,
-            }
-        )
+        self._config = {
+            "bootstrap.servers": bootstrap,
+            "linger.ms": 0,
+            "enable.idempotence": True,
+            "message.timeout.ms": 0,
+            "reconnect.backoff.max.ms": 500,
+            "log_level": 0,
+        }
+        self._producer = Producer(self._config)
+        self._unacknowledged: dict[str, bytes] = {}
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name=f"load {name}")
 
@@ -77,6 +77,11 @@ class Load:
         """Send no more, and return once the broker has all that was sent."""
         self._stop.set()
         self._thread.join()
+        if self._producer.flush(PATIENCE_S / 2):
+            # The library may lose a broker that comes back for good: see BrokerState.find_again.
+            self._producer = Producer(self._config)
+            for request_id, value in list(self._unacknowledged.items()):
+                self._produce(request_id, value)
         assert self._producer.flush(PATIENCE_S) == 0, "the broker has not taken all requests"
         assert not self.failures, self.failures[0]
 
@@ -96,15 +101,14 @@ class Load:
         request_id = f"{self._name}-{len(self.sent)}"
         asked = Asked(round(self._random.uniform(8.0, 14.0), 3), sent_at_us or time.time_ns() // 1_000)
         question = Question(self._route, {"alcohol": asked.alcohol}, id=request_id)
-        self._producer.produce(
-            REQUESTS,
-            to_request(question, asked.sent_at_us).SerializeToString(),
-            request_id,
-            partition_of(request_id, self._partitions),
-            on_delivery=self._delivered,
-        )
+        self._unacknowledged[request_id] = to_request(question, asked.sent_at_us).SerializeToString()
+        self._produce(request_id, self._unacknowledged[request_id])
         self.sent[request_id] = asked
         return request_id
+
+    def _produce(self, request_id: str, value: bytes) -> None:
+        partition = partition_of(request_id, self._partitions)
+        self._producer.produce(REQUESTS, value, request_id, partition, on_delivery=self._delivered)
 
     def _run(self) -> None:
         start = time.perf_counter()
@@ -118,9 +122,10 @@ class Load:
             if len(self.sent) == self._most:
                 return
 
-    def _delivered(self, error: KafkaError | None, _: Message) -> None:
+    def _delivered(self, error: KafkaError | None, record: Message) -> None:
         if error is not None:
             self.failures.append(error)
+        self._unacknowledged.pop((record.key() or b"").decode(), None)
 
 
 class Reply(NamedTuple):
