@@ -342,9 +342,9 @@ class Filling(Relay):
     is_full = True
     refusals = 0
 
-    def full(self) -> bool:
+    def saturated(self) -> Sequence[str]:
         self.refusals += self.is_full
-        return self.is_full
+        return self.topics if self.is_full else ()
 
 
 def test_a_full_handler_is_given_nothing_until_it_has_room(kafka: str, start: Starter) -> None:
