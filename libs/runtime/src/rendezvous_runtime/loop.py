@@ -58,6 +58,8 @@ class Loop:
         self.membership = Membership(self._consumer, handler, clock, self)
         self._reader = Reader(self._consumer, self.membership, self.broker, handler.topics)
         self._figures = Figures(metrics)
+        # The group counts silence from the last heartbeat, some time before the process stood still.
+        self._doubtful_us = settings.session_timeout_ms * 1_000 // 2
         self.finished = False
         # After a failure positions and checkpoints say more than is done.
         self._sound = True
@@ -133,7 +135,7 @@ class Loop:
         due = self._handler.next_time()
         batch = self._reader.read(None if due is None else due - self._clock.now().mono)
         now = self._clock.now()
-        if now.mono - self._turned_at > self._settings.session_timeout_ms * 1_000:
+        if now.mono - self._turned_at > self._doubtful_us:
             batch = self._after_a_gap(batch)
             now = self._clock.now()
         if self.membership.partitions:
@@ -155,7 +157,7 @@ class Loop:
         self._unmarked += len(batch) or 1
 
     def _after_a_gap(self, batch: list[Message]) -> list[Message]:
-        """Speak only if still entitled to: the process stood still for longer than its session."""
+        """Speak only if still entitled to: the process stood still long enough to have been given up."""
         if self.membership.partitions and not self.membership.confirm():
             self.membership.rejoin()
             return []
