@@ -17,7 +17,7 @@ from rendezvous_local.broker import Broker
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.data_plane import DataPlane
 from rendezvous_runtime.errors import NotSentError
-from rendezvous_runtime.stream import Handler, Record, Send
+from rendezvous_runtime.stream import END, Handler, Record, Send
 from rendezvous_runtime.stream import TopicPartition as Place
 
 from tests.support.broker import Consumed, consume_all, create_topic, produce, unique
@@ -439,6 +439,24 @@ def test_a_handler_that_knows_its_place_is_asked(kafka: str, start: Starter) -> 
     start(handler, unique("group"))
     wait_until(lambda: handler.seen.total() >= 13, 10, "the records")
     assert handler.seen == Counter(numbers(7, 20))
+
+
+class Latest(Relay):
+    def start_offset(self, _: Place) -> int | None:
+        return END
+
+
+def test_where_a_handler_starts_is_committed_though_nothing_comes_after_it(
+    kafka: str, start: Starter
+) -> None:
+    source, target = topics(kafka)
+    for partition in range(2):
+        produce(kafka, source, numbers(0, 5), partition=partition)
+    group = unique("group")
+    plane = start(Latest(source, target), group)
+    wait_until(lambda: plane.assigned == {0, 1}, 10, "the plane has its partitions")
+    produce(kafka, source, [b"new"], partition=0)
+    wait_until(lambda: committed(kafka, group, source, 2) == [6, 5], 10, "no lag is reported")
 
 
 def test_the_stream_goes_on_after_the_broker_was_away(fresh_broker: Broker, start: Starter) -> None:

@@ -117,7 +117,17 @@ class Running:
     def wait_settled(self) -> None:
         """Return once every group has committed all that there is."""
         # Under another load than a test's own, a broker that is asked too often is the load.
-        wait_until(lambda: not lags(self.bootstrap), PATIENCE_S, "all is read and committed", every_s=0.5)
+        behind: dict[str, int] = {}
+
+        def settled() -> bool:
+            behind.clear()
+            behind.update(lags(self.bootstrap))
+            return not behind
+
+        try:
+            wait_until(settled, PATIENCE_S, "all is read and committed", every_s=0.5)
+        except AssertionError:
+            raise AssertionError(f"after {PATIENCE_S:g} s not committed: {behind}") from None
 
     def check_archive(self) -> None:
         """Every record of the archived topics is in the archive exactly once, when all is settled."""

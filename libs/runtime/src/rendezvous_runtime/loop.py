@@ -96,6 +96,8 @@ class Loop:
         if self._recovers is not None:
             count = recover(self._recovers, self._handler.topics[0], starts, self._settings, self._clock)
             _LOG.info("read back", topic=self._recovers.recovery_topic, records=count)
+        # Also where nothing comes for a long time: what was passed over is not lag.
+        self.delivery.mark(starts)
         self._turned_at = self._clock.now().mono
 
     def before_revoked(self) -> None:

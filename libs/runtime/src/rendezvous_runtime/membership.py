@@ -72,11 +72,10 @@ class Membership:
         self.join()
 
     def positions(self) -> dict[TopicPartition, int]:
-        """Return the offset of the next record to be read, of each partition that was read."""
+        """Return the offset of the next record to be read, of each partition held."""
         return {
-            TopicPartition(each.topic, each.partition): each.offset
-            for each in self._consumer.position(self._held)
-            if each.offset >= 0
+            TopicPartition(at.topic, at.partition): at.offset if at.offset >= 0 else start.offset
+            for at, start in zip(self._consumer.position(self._held), self._held, strict=True)
         }
 
     def held(self, topics: Collection[str]) -> list[KafkaPartition]:
@@ -103,9 +102,9 @@ class Membership:
 
     def confirm(self) -> bool:
         """Ask the coordinator, by committing once more what is committed, whether we are still a member."""
-        if not self._committed:
+        offsets = [KafkaPartition(*where, offset) for where, offset in self._committed.items() if offset >= 0]
+        if not offsets:
             return False
-        offsets = [KafkaPartition(*where, offset) for where, offset in self._committed.items()]
         try:
             result = self._consumer.commit(offsets=offsets, asynchronous=False)
         except KafkaException as error:
@@ -140,11 +139,11 @@ class Membership:
             self.joined = True
             return
         self._handler.on_assign(sorted(numbers), self._clock.now())
+        self._committed = ask_offsets(lambda: consumer.committed(assigned, timeout=REQUEST_S))
         starts = self._starts(consumer, assigned)
         self._held = [KafkaPartition(*where, offset) for where, offset in starts.items()]
         consumer.assign(self._held)
         self._listener.before_assigned(starts)
-        self._committed = starts
         self.partitions = numbers
         self.joined = True
         _LOG.info("partitions assigned", partitions=sorted(numbers))
@@ -164,7 +163,6 @@ class Membership:
 
     def _starts(self, consumer: Consumer, assigned: list[KafkaPartition]) -> dict[TopicPartition, int]:
         """Return where to go on: what the handler says, what is committed, or the beginning of the log."""
-        committed = ask_offsets(lambda: consumer.committed(assigned, timeout=REQUEST_S))
         lowest = _bounds(consumer, assigned, _EARLIEST)
         seek = self._handler.start_offset if isinstance(self._handler, SupportsSeek) else None
         wanted = {where: seek(where) for where in lowest} if seek else {}
@@ -172,7 +170,7 @@ class Membership:
         starts = {}
         for where, low in lowest.items():
             asked = wanted.get(where)
-            offset = committed[where] if asked is None else highest[where] if asked == END else asked
+            offset = self._committed[where] if asked is None else highest[where] if asked == END else asked
             if 0 <= offset < low:
                 _LOG.error("records deleted before they were read", where=where, first=offset, last=low - 1)
             starts[where] = max(offset, low)
