@@ -25,19 +25,21 @@ _sym_db = _symbol_database.Default()
 from scoring.v1 import value_pb2 as scoring_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18scoring/v1/control.proto\x12\nscoring.v1\x1a\x16scoring/v1/value.proto\"\xf1\x02\n\x07\x43ontrol\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\r\n\x05\x61t_us\x18\x03 \x01(\x06\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x05 \x01(\x04H\x01\x88\x01\x01\x12)\n\tadd_model\x18\n \x01(\x0b\x32\x14.scoring.v1.AddModelH\x00\x12/\n\x0cupdate_model\x18\x0b \x01(\x0b\x32\x17.scoring.v1.UpdateModelH\x00\x12/\n\x0cremove_model\x18\x0c \x01(\x0b\x32\x17.scoring.v1.RemoveModelH\x00\x12)\n\tset_route\x18\x14 \x01(\x0b\x32\x14.scoring.v1.SetRouteH\x00\x12\x33\n\x0erollback_route\x18\x15 \x01(\x0b\x32\x19.scoring.v1.RollbackRouteH\x00\x42\x08\n\x06\x63hangeB\x14\n\x12_expected_revision\",\n\x08\x41\x64\x64Model\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\"/\n\x0bUpdateModel\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\",\n\x0bRemoveModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\",\n\x08SetRoute\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Route\"2\n\rRollbackRoute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bto_revision\x18\x02 \x01(\x04\"\xec\x01\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x11\n\tdata_type\x18\x05 \x01(\t\x12&\n\x08\x61rtifact\x18\x06 \x01(\x0b\x32\x14.scoring.v1.Artifact\x12!\n\x06inputs\x18\x07 \x03(\x0b\x32\x11.scoring.v1.Field\x12\"\n\x07outputs\x18\x08 \x03(\x0b\x32\x11.scoring.v1.Field\x12\x0f\n\x07quality\x18\t \x01(\x01\x12\x0e\n\x06\x61uthor\x18\n \x01(\t\"V\n\x08\x41rtifact\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\x12\n\x08location\x18\x02 \x01(\tH\x00\x12\x0e\n\x06sha256\x18\x03 \x01(\x0c\x12\x0c\n\x04size\x18\x04 \x01(\x04\x42\x08\n\x06source\"\xa4\x01\n\x05\x46ield\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04type\x18\x02 \x01(\x0e\x32\x15.scoring.v1.FieldType\x12\x10\n\x08optional\x18\x03 \x01(\x08\x12\x14\n\x07minimum\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\ncategories\x18\x06 \x03(\tB\n\n\x08_minimumB\n\n\x08_maximum\"\x92\x02\n\x05Route\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sla_us\x18\x02 \x01(\r\x12\"\n\x08schedule\x18\x03 \x03(\x0b\x32\x10.scoring.v1.Tier\x12#\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\x0b\x32\x12.scoring.v1.Fields\x12\x0e\n\x06\x63\x61nary\x18\x05 \x01(\t\x12\x0e\n\x06models\x18\x06 \x03(\t\x12\x0f\n\x07shadows\x18\x0b \x03(\t\x12(\n\textractor\x18\x07 \x01(\x0b\x32\x15.scoring.v1.Extractor\x12\x0f\n\x07late_us\x18\x08 \x01(\r\x12!\n\x06inputs\x18\t \x03(\x0b\x32\x11.scoring.v1.Field\x12\x13\n\x0b\x64\x65scription\x18\n \x01(\t\"?\n\x04Tier\x12\x10\n\x08\x61\x66ter_us\x18\x01 \x01(\r\x12\x0f\n\x05model\x18\x02 \x01(\tH\x00\x12\r\n\x03\x61ny\x18\x03 \x01(\x08H\x00\x42\x05\n\x03use\":\n\tExtractor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05steps\x18\x02 \x03(\x0b\x32\x10.scoring.v1.Step\"\xef\x01\n\x04Step\x12$\n\x06select\x18\x01 \x01(\x0b\x32\x12.scoring.v1.SelectH\x00\x12$\n\x06rename\x18\x02 \x01(\x0b\x32\x12.scoring.v1.RenameH\x00\x12 \n\x04\x63\x61st\x18\x03 \x01(\x0b\x32\x10.scoring.v1.CastH\x00\x12\"\n\x05scale\x18\x04 \x01(\x0b\x32\x11.scoring.v1.ScaleH\x00\x12%\n\x07one_hot\x18\x05 \x01(\x0b\x32\x12.scoring.v1.OneHotH\x00\x12&\n\x07\x63ompute\x18\x06 \x01(\x0b\x32\x13.scoring.v1.ComputeH\x00\x42\x06\n\x04kind\"\x18\n\x06Select\x12\x0e\n\x06\x66ields\x18\x01 \x03(\t\"d\n\x06Rename\x12,\n\x05names\x18\x01 \x03(\x0b\x32\x1d.scoring.v1.Rename.NamesEntry\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x04\x43\x61st\x12*\n\x05types\x18\x01 \x03(\x0b\x32\x1b.scoring.v1.Cast.TypesEntry\x1a\x43\n\nTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0e\x32\x15.scoring.v1.FieldType:\x02\x38\x01\"6\n\x05Scale\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x01\x12\x0e\n\x06\x66\x61\x63tor\x18\x03 \x01(\x01\"+\n\x06OneHot\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\",\n\x07\x43ompute\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\nexpression\x18\x02 \x01(\t*\xac\x01\n\tFieldType\x12\x1a\n\x16\x46IELD_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46IELD_TYPE_NUMBER\x10\x01\x12\x16\n\x12\x46IELD_TYPE_INTEGER\x10\x02\x12\x13\n\x0f\x46IELD_TYPE_FLAG\x10\x03\x12\x13\n\x0f\x46IELD_TYPE_TEXT\x10\x04\x12\x13\n\x0f\x46IELD_TYPE_BLOB\x10\x05\x12\x15\n\x11\x46IELD_TYPE_TENSOR\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18scoring/v1/control.proto\x12\nscoring.v1\x1a\x16scoring/v1/value.proto\"\xf1\x02\n\x07\x43ontrol\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x02 \x01(\t\x12\r\n\x05\x61t_us\x18\x03 \x01(\x06\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x1e\n\x11\x65xpected_revision\x18\x05 \x01(\x04H\x01\x88\x01\x01\x12)\n\tadd_model\x18\n \x01(\x0b\x32\x14.scoring.v1.AddModelH\x00\x12/\n\x0cupdate_model\x18\x0b \x01(\x0b\x32\x17.scoring.v1.UpdateModelH\x00\x12/\n\x0cremove_model\x18\x0c \x01(\x0b\x32\x17.scoring.v1.RemoveModelH\x00\x12)\n\tset_route\x18\x14 \x01(\x0b\x32\x14.scoring.v1.SetRouteH\x00\x12\x33\n\x0erollback_route\x18\x15 \x01(\x0b\x32\x19.scoring.v1.RollbackRouteH\x00\x42\x08\n\x06\x63hangeB\x14\n\x12_expected_revision\",\n\x08\x41\x64\x64Model\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\"/\n\x0bUpdateModel\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\",\n\x0bRemoveModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\",\n\x08SetRoute\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Route\"2\n\rRollbackRoute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bto_revision\x18\x02 \x01(\x04\"\xa5\x03\n\x05Model\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\t\x12\x0c\n\x04type\x18\x03 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x04 \x01(\t\x12\x11\n\tdata_type\x18\x05 \x01(\t\x12&\n\x08\x61rtifact\x18\x06 \x01(\x0b\x32\x14.scoring.v1.Artifact\x12!\n\x06inputs\x18\x07 \x03(\x0b\x32\x11.scoring.v1.Field\x12\"\n\x07outputs\x18\x08 \x03(\x0b\x32\x11.scoring.v1.Field\x12\x0f\n\x07quality\x18\t \x01(\x01\x12\x0e\n\x06\x61uthor\x18\n \x01(\t\x12/\n\x07options\x18\x0b \x03(\x0b\x32\x1e.scoring.v1.Model.OptionsEntry\x12\"\n\x06golden\x18\x0c \x03(\x0b\x32\x12.scoring.v1.Golden\x12\x1d\n\x10golden_tolerance\x18\r \x01(\x01H\x00\x88\x01\x01\x1a.\n\x0cOptionsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x42\x13\n\x11_golden_tolerance\"Q\n\x06Golden\x12\"\n\x06inputs\x18\x01 \x01(\x0b\x32\x12.scoring.v1.Fields\x12#\n\x07outputs\x18\x02 \x01(\x0b\x32\x12.scoring.v1.Fields\"V\n\x08\x41rtifact\x12\x0e\n\x04\x64\x61ta\x18\x01 \x01(\x0cH\x00\x12\x12\n\x08location\x18\x02 \x01(\tH\x00\x12\x0e\n\x06sha256\x18\x03 \x01(\x0c\x12\x0c\n\x04size\x18\x04 \x01(\x04\x42\x08\n\x06source\"\xa4\x01\n\x05\x46ield\x12\x0c\n\x04name\x18\x01 \x01(\t\x12#\n\x04type\x18\x02 \x01(\x0e\x32\x15.scoring.v1.FieldType\x12\x10\n\x08optional\x18\x03 \x01(\x08\x12\x14\n\x07minimum\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\x14\n\x07maximum\x18\x05 \x01(\x01H\x01\x88\x01\x01\x12\x12\n\ncategories\x18\x06 \x03(\tB\n\n\x08_minimumB\n\n\x08_maximum\"\x92\x02\n\x05Route\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06sla_us\x18\x02 \x01(\r\x12\"\n\x08schedule\x18\x03 \x03(\x0b\x32\x10.scoring.v1.Tier\x12#\n\x07\x64\x65\x66\x61ult\x18\x04 \x01(\x0b\x32\x12.scoring.v1.Fields\x12\x0e\n\x06\x63\x61nary\x18\x05 \x01(\t\x12\x0e\n\x06models\x18\x06 \x03(\t\x12\x0f\n\x07shadows\x18\x0b \x03(\t\x12(\n\textractor\x18\x07 \x01(\x0b\x32\x15.scoring.v1.Extractor\x12\x0f\n\x07late_us\x18\x08 \x01(\r\x12!\n\x06inputs\x18\t \x03(\x0b\x32\x11.scoring.v1.Field\x12\x13\n\x0b\x64\x65scription\x18\n \x01(\t\"?\n\x04Tier\x12\x10\n\x08\x61\x66ter_us\x18\x01 \x01(\r\x12\x0f\n\x05model\x18\x02 \x01(\tH\x00\x12\r\n\x03\x61ny\x18\x03 \x01(\x08H\x00\x42\x05\n\x03use\":\n\tExtractor\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x1f\n\x05steps\x18\x02 \x03(\x0b\x32\x10.scoring.v1.Step\"\xef\x01\n\x04Step\x12$\n\x06select\x18\x01 \x01(\x0b\x32\x12.scoring.v1.SelectH\x00\x12$\n\x06rename\x18\x02 \x01(\x0b\x32\x12.scoring.v1.RenameH\x00\x12 \n\x04\x63\x61st\x18\x03 \x01(\x0b\x32\x10.scoring.v1.CastH\x00\x12\"\n\x05scale\x18\x04 \x01(\x0b\x32\x11.scoring.v1.ScaleH\x00\x12%\n\x07one_hot\x18\x05 \x01(\x0b\x32\x12.scoring.v1.OneHotH\x00\x12&\n\x07\x63ompute\x18\x06 \x01(\x0b\x32\x13.scoring.v1.ComputeH\x00\x42\x06\n\x04kind\"\x18\n\x06Select\x12\x0e\n\x06\x66ields\x18\x01 \x03(\t\"d\n\x06Rename\x12,\n\x05names\x18\x01 \x03(\x0b\x32\x1d.scoring.v1.Rename.NamesEntry\x1a,\n\nNamesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"w\n\x04\x43\x61st\x12*\n\x05types\x18\x01 \x03(\x0b\x32\x1b.scoring.v1.Cast.TypesEntry\x1a\x43\n\nTypesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12$\n\x05value\x18\x02 \x01(\x0e\x32\x15.scoring.v1.FieldType:\x02\x38\x01\"6\n\x05Scale\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06offset\x18\x02 \x01(\x01\x12\x0e\n\x06\x66\x61\x63tor\x18\x03 \x01(\x01\"+\n\x06OneHot\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\ncategories\x18\x02 \x03(\t\",\n\x07\x43ompute\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x12\n\nexpression\x18\x02 \x01(\t*\xac\x01\n\tFieldType\x12\x1a\n\x16\x46IELD_TYPE_UNSPECIFIED\x10\x00\x12\x15\n\x11\x46IELD_TYPE_NUMBER\x10\x01\x12\x16\n\x12\x46IELD_TYPE_INTEGER\x10\x02\x12\x13\n\x0f\x46IELD_TYPE_FLAG\x10\x03\x12\x13\n\x0f\x46IELD_TYPE_TEXT\x10\x04\x12\x13\n\x0f\x46IELD_TYPE_BLOB\x10\x05\x12\x15\n\x11\x46IELD_TYPE_TENSOR\x10\x06\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'scoring.v1.control_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
+  _globals['_MODEL_OPTIONSENTRY']._loaded_options = None
+  _globals['_MODEL_OPTIONSENTRY']._serialized_options = b'8\001'
   _globals['_RENAME_NAMESENTRY']._loaded_options = None
   _globals['_RENAME_NAMESENTRY']._serialized_options = b'8\001'
   _globals['_CAST_TYPESENTRY']._loaded_options = None
   _globals['_CAST_TYPESENTRY']._serialized_options = b'8\001'
-  _globals['_FIELDTYPE']._serialized_start=2210
-  _globals['_FIELDTYPE']._serialized_end=2382
+  _globals['_FIELDTYPE']._serialized_start=2478
+  _globals['_FIELDTYPE']._serialized_end=2650
   _globals['_CONTROL']._serialized_start=65
   _globals['_CONTROL']._serialized_end=434
   _globals['_ADDMODEL']._serialized_start=436
@@ -51,33 +53,37 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_ROLLBACKROUTE']._serialized_start=623
   _globals['_ROLLBACKROUTE']._serialized_end=673
   _globals['_MODEL']._serialized_start=676
-  _globals['_MODEL']._serialized_end=912
-  _globals['_ARTIFACT']._serialized_start=914
-  _globals['_ARTIFACT']._serialized_end=1000
-  _globals['_FIELD']._serialized_start=1003
-  _globals['_FIELD']._serialized_end=1167
-  _globals['_ROUTE']._serialized_start=1170
-  _globals['_ROUTE']._serialized_end=1444
-  _globals['_TIER']._serialized_start=1446
-  _globals['_TIER']._serialized_end=1509
-  _globals['_EXTRACTOR']._serialized_start=1511
-  _globals['_EXTRACTOR']._serialized_end=1569
-  _globals['_STEP']._serialized_start=1572
-  _globals['_STEP']._serialized_end=1811
-  _globals['_SELECT']._serialized_start=1813
-  _globals['_SELECT']._serialized_end=1837
-  _globals['_RENAME']._serialized_start=1839
-  _globals['_RENAME']._serialized_end=1939
-  _globals['_RENAME_NAMESENTRY']._serialized_start=1895
-  _globals['_RENAME_NAMESENTRY']._serialized_end=1939
-  _globals['_CAST']._serialized_start=1941
-  _globals['_CAST']._serialized_end=2060
-  _globals['_CAST_TYPESENTRY']._serialized_start=1993
-  _globals['_CAST_TYPESENTRY']._serialized_end=2060
-  _globals['_SCALE']._serialized_start=2062
-  _globals['_SCALE']._serialized_end=2116
-  _globals['_ONEHOT']._serialized_start=2118
-  _globals['_ONEHOT']._serialized_end=2161
-  _globals['_COMPUTE']._serialized_start=2163
-  _globals['_COMPUTE']._serialized_end=2207
+  _globals['_MODEL']._serialized_end=1097
+  _globals['_MODEL_OPTIONSENTRY']._serialized_start=1030
+  _globals['_MODEL_OPTIONSENTRY']._serialized_end=1076
+  _globals['_GOLDEN']._serialized_start=1099
+  _globals['_GOLDEN']._serialized_end=1180
+  _globals['_ARTIFACT']._serialized_start=1182
+  _globals['_ARTIFACT']._serialized_end=1268
+  _globals['_FIELD']._serialized_start=1271
+  _globals['_FIELD']._serialized_end=1435
+  _globals['_ROUTE']._serialized_start=1438
+  _globals['_ROUTE']._serialized_end=1712
+  _globals['_TIER']._serialized_start=1714
+  _globals['_TIER']._serialized_end=1777
+  _globals['_EXTRACTOR']._serialized_start=1779
+  _globals['_EXTRACTOR']._serialized_end=1837
+  _globals['_STEP']._serialized_start=1840
+  _globals['_STEP']._serialized_end=2079
+  _globals['_SELECT']._serialized_start=2081
+  _globals['_SELECT']._serialized_end=2105
+  _globals['_RENAME']._serialized_start=2107
+  _globals['_RENAME']._serialized_end=2207
+  _globals['_RENAME_NAMESENTRY']._serialized_start=2163
+  _globals['_RENAME_NAMESENTRY']._serialized_end=2207
+  _globals['_CAST']._serialized_start=2209
+  _globals['_CAST']._serialized_end=2328
+  _globals['_CAST_TYPESENTRY']._serialized_start=2261
+  _globals['_CAST_TYPESENTRY']._serialized_end=2328
+  _globals['_SCALE']._serialized_start=2330
+  _globals['_SCALE']._serialized_end=2384
+  _globals['_ONEHOT']._serialized_start=2386
+  _globals['_ONEHOT']._serialized_end=2429
+  _globals['_COMPUTE']._serialized_start=2431
+  _globals['_COMPUTE']._serialized_end=2475
 # @@protoc_insertion_point(module_scope)

@@ -220,6 +220,26 @@ Global___RollbackRoute: _TypeAlias = RollbackRoute  # noqa: Y015
 class Model(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     TYPE_FIELD_NUMBER: _builtins.int
@@ -230,6 +250,9 @@ class Model(_message.Message):
     OUTPUTS_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
     AUTHOR_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    GOLDEN_FIELD_NUMBER: _builtins.int
+    GOLDEN_TOLERANCE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     version: _builtins.str
     type: _builtins.str
@@ -240,12 +263,22 @@ class Model(_message.Message):
     quality: _builtins.float
     """As its author measured it; larger is better."""
     author: _builtins.str
+    golden_tolerance: _builtins.float
+    """How far a number may be from a golden one, relative to the larger of the two. Unset: 1e-6."""
     @_builtins.property
     def artifact(self) -> Global___Artifact: ...
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]: ...
     @_builtins.property
     def outputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___Field]: ...
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What its runtime wants to know beside the artifact, by the names that the runtime documents."""
+
+    @_builtins.property
+    def golden(self) -> _containers.RepeatedCompositeFieldContainer[Global___Golden]:
+        """It may not serve unless it answers these as written."""
+
     def __init__(
         self,
         *,
@@ -259,14 +292,45 @@ class Model(_message.Message):
         outputs: _abc.Iterable[Global___Field] | None = ...,
         quality: _builtins.float = ...,
         author: _builtins.str = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        golden: _abc.Iterable[Global___Golden] | None = ...,
+        golden_tolerance: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_golden_tolerance", b"_golden_tolerance", "artifact", b"artifact", "golden_tolerance", b"golden_tolerance"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["artifact", b"artifact", "author", b"author", "data_type", b"data_type", "description", b"description", "inputs", b"inputs", "name", b"name", "outputs", b"outputs", "quality", b"quality", "type", b"type", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_golden_tolerance", b"_golden_tolerance", "artifact", b"artifact", "author", b"author", "data_type", b"data_type", "description", b"description", "golden", b"golden", "golden_tolerance", b"golden_tolerance", "inputs", b"inputs", "name", b"name", "options", b"options", "outputs", b"outputs", "quality", b"quality", "type", b"type", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__golden_tolerance: _TypeAlias = _typing.Literal["golden_tolerance"]  # noqa: Y015
+    _WhichOneofArgType__golden_tolerance: _TypeAlias = _typing.Literal["_golden_tolerance", b"_golden_tolerance"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__golden_tolerance) -> _WhichOneofReturnType__golden_tolerance | None: ...
+
+Global___Model: _TypeAlias = Model  # noqa: Y015
+
+@_typing.final
+class Golden(_message.Message):
+    """One row, and what the model must say about it: outputs that are not named here are not looked at."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INPUTS_FIELD_NUMBER: _builtins.int
+    OUTPUTS_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def inputs(self) -> _value_pb2.Fields: ...
+    @_builtins.property
+    def outputs(self) -> _value_pb2.Fields: ...
+    def __init__(
+        self,
+        *,
+        inputs: _value_pb2.Fields | None = ...,
+        outputs: _value_pb2.Fields | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "outputs", b"outputs"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["inputs", b"inputs", "outputs", b"outputs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Model: _TypeAlias = Model  # noqa: Y015
+Global___Golden: _TypeAlias = Golden  # noqa: Y015
 
 @_typing.final
 class Artifact(_message.Message):
