@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple
 
 from rendezvous_contracts.values import Plain
 from scoring.v1.control_pb2 import Field, Model
@@ -47,8 +47,10 @@ class ModelRuntime(ABC):
     One model, from load to unload.
 
     load and unload run in the loader's thread; predict runs in the data thread, between the two and never
-    beside unload.
+    beside unload. *unpacks*: its artifact is an archive, and load gets the folder that it was unpacked to.
     """
+
+    unpacks: ClassVar[bool] = False
 
     def __init__(self, descriptor: Model, options: RuntimeOptions) -> None:
         self.descriptor = descriptor
