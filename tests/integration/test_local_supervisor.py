@@ -48,6 +48,20 @@ def test_a_killed_process_comes_back_at_once(supervisor: Supervisor) -> None:
     assert supervisor.status()[0].restarts == 1
 
 
+def test_a_process_with_more_niceness_gives_way_to_the_others(supervisor: Supervisor) -> None:
+    supervisor.start(_python("answers", _SLEEPS))
+    supervisor.start(replace(_python("scores", _SLEEPS), niceness=7))
+    pids = [_pid(supervisor, name) for name in ("answers", "scores")]
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+
+    def priorities() -> list[int]:
+        return [os.getpriority(os.PRIO_PROCESS, pid or 0) for pid in pids]
+
+    wait_until(lambda: priorities() == [own, min(own + 7, 19)], 5, "both have their niceness")
+    # The kernel shares the processor out among sessions first: niceness means nothing between two of them.
+    assert {os.getsid(pid or 0) for pid in pids} == {os.getsid(0)}
+
+
 def test_a_killed_process_can_stay_down_until_it_is_revived(supervisor: Supervisor) -> None:
     supervisor.start(_python("sleeper", _SLEEPS))
     supervisor.kill("sleeper", stay_down=True)

@@ -163,7 +163,7 @@ class Broker:
         argv = self.prepare()
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                tethered(argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                tethered(argv), stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0
             )
         try:
             wait_for_broker(self.bootstrap_servers, self._start_timeout_s, self._process)

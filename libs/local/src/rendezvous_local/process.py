@@ -29,7 +29,8 @@ class ProcessSpec:
 
     *env* comes on top of this process's environment. *ready* returns None once the process is ready, and
     before that what is missing; it may block for a second or two. Higher stages end first, each at the same
-    time; *grace_s* seconds after it was asked to end, a process is killed.
+    time; *grace_s* seconds after it was asked to end, a process is killed. A higher *niceness* gives way to a
+    lower one where there is not enough processor for all.
     """
 
     name: str
@@ -38,6 +39,7 @@ class ProcessSpec:
     ready: Callable[[], str | None] = always_ready
     stage: int = 0
     grace_s: float = 15.0
+    niceness: int = 0
 
 
 class ManagedProcess:
@@ -68,12 +70,13 @@ class ManagedProcess:
         self.log_file.parent.mkdir(parents=True, exist_ok=True)
         with self.log_file.open("ab") as log:
             self._popen = subprocess.Popen(
-                tethered(self.spec.argv),
+                tethered(self.spec.argv, self.spec.niceness),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 env={**os.environ, **self.spec.env},
-                start_new_session=True,
+                # Not a session: Linux shares the processor out among sessions first, whatever their niceness.
+                process_group=0,
             )
         self._wanted, self._started, self._due = True, now, None
 

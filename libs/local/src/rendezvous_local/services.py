@@ -14,16 +14,19 @@ from rendezvous_local.process import ProcessSpec
 HOST: Final = "127.0.0.1"
 _WORKERS: Final = 1  # the stage after the broker
 _DOORS: Final = 2  # what takes requests in ends first
+# Who scores gives way to who answers: a model that loads, or is slow, costs nothing but its own score.
+_SCORING_NICENESS: Final = 10
 
 
 @dataclass(frozen=True)
 class Service:
-    """One process of a service: its name in the stack, the module it runs, and its own settings."""
+    """One process of a service: its name in the stack, the module it runs, its own settings, its priority."""
 
     name: str
     module: str
     stage: int = _WORKERS
     env: dict[str, str] = field(default_factory=dict)
+    niceness: int = 0
 
 
 @dataclass(frozen=True)
@@ -40,7 +43,12 @@ def core_services(gateway_port: int, archive_dir: Path) -> tuple[Service, ...]:
     return (
         Service("feature-extractor", "rendezvous_feature_extractor"),
         Service("rendezvous", "rendezvous_service"),
-        Service("decoy", "rendezvous_decoy", env={"RENDEZVOUS_ARCHIVE_DIR": str(archive_dir)}),
+        Service(
+            "decoy",
+            "rendezvous_decoy",
+            env={"RENDEZVOUS_ARCHIVE_DIR": str(archive_dir)},
+            niceness=_SCORING_NICENESS,
+        ),
         Service("gateway", "rendezvous_gateway", _DOORS, {"RENDEZVOUS_HTTP_PORT": str(gateway_port)}),
     )
 
@@ -52,7 +60,7 @@ def model_service(model: ModelId, artifact_dir: Path, *, canary: bool = False) -
     )
     name = f"{kind}-{model.name}.{model.version}"  # a model's name has no dot: no two are called alike
     env = {"RENDEZVOUS_MODEL": str(model), "RENDEZVOUS_ARTIFACT_ROOTS": str(artifact_dir)}
-    return Service(name, module, env=env)
+    return Service(name, module, env=env, niceness=_SCORING_NICENESS)
 
 
 def process_of(service: Service, around: Surroundings, web_port: int) -> ProcessSpec:
@@ -72,4 +80,5 @@ def process_of(service: Service, around: Surroundings, web_port: int) -> Process
         MappingProxyType(env),
         http_ready(f"http://{HOST}:{web_port}/health/ready"),
         service.stage,
+        niceness=service.niceness,
     )
