@@ -19,7 +19,8 @@ def generate(out: Path) -> None:
     if protoc.main(["protoc", *includes, f"--python_out={out}", f"--mypy_out=quiet:{out}", *sources]) != 0:
         raise SystemExit("protoc failed: its message is above")
     for package in {(out / source).parent for source in sources}:
-        (package / "__init__.py").write_text('"""Generated from proto/scoring/v1; do not edit."""\n')
+        folder = package.relative_to(out).as_posix()
+        (package / "__init__.py").write_text(f'"""Generated from proto/{folder}; do not edit."""\n')
 
 
 if __name__ == "__main__":

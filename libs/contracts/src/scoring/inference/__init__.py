@@ -1,0 +1,1 @@
+"""Generated from proto/scoring/inference; do not edit."""
