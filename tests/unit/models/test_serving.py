@@ -254,6 +254,32 @@ def test_an_output_that_cannot_travel_is_a_failed_score() -> None:
     assert "quality: nan is not a finite number" in score.error
 
 
+class _PatientRuntime(FunctionRuntime):
+    """A model that is told for how long it may wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.budgets: list[int] = []
+
+    def predict_within(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
+        self.budgets.append(budget_us)
+        return self.predict(rows)
+
+
+def test_a_model_that_waits_for_others_is_told_what_is_left_of_the_latest_deadline() -> None:
+    container = _Container(CHAMPION)
+    runtime = _PatientRuntime()
+    container.shelf.replace({CHAMPION: ready_model(CHAMPION, runtime)})
+    budgets = (9_000, 20_000, 1_000)
+    records = [input_record(n, at=container.now, budget_us=us) for n, us in enumerate(budgets)]
+    container.clock.advance(5_000)
+
+    scores = container.scores(*records)
+
+    assert [score.status for score in scores] == [OK, OK, EXPIRED]
+    assert runtime.budgets == [15_000]
+
+
 class _ShortRuntime(FunctionRuntime):
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
         return super().predict(rows)[:-1]

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import ClassVar, Final, NamedTuple
+from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 
 from rendezvous_contracts.values import Plain
 from scoring.v1.control_pb2 import Field, Model
@@ -18,6 +18,17 @@ from scoring.v1.control_pb2 import Field, Model
 from rendezvous_models.errors import RuntimeUnavailableError, UnknownRuntimeError
 
 GROUP: Final = "rendezvous.runtimes"
+# The extra of this package that brings what the runtime of a type needs.
+_EXTRAS: Final = {
+    "json-http": "remote",
+    "onnx": "onnx",
+    "open-inference-grpc": "remote",
+    "open-inference-http": "remote",
+    "pmml": "pmml",
+    "tensorflow-graph": "tensorflow",
+    "tensorflow-savedmodel": "tensorflow",
+    "tensorflow-serving": "tensorflow",
+}
 
 Row = Mapping[str, Plain]
 Outputs = Mapping[str, Plain]
@@ -40,6 +51,12 @@ class RuntimeOptions(NamedTuple):
     """What a process grants its runtimes."""
 
     jvm_heap_mb: int = 512
+    #: Hosts beside the loopback that remote models may be asked on, see runtimes/remote_access.py.
+    remote_hosts: tuple[str, ...] = ()
+    #: The folder of the files that remote documents may name as secrets; None: none.
+    remote_secrets: Path | None = None
+    #: The folder of the model server configurations that remote documents may change; None: none.
+    remote_configs: Path | None = None
 
 
 class ModelRuntime(ABC):
@@ -82,6 +99,19 @@ class ModelRuntime(ABC):
         """Whether predict can be called."""
 
 
+@runtime_checkable
+class SupportsBudget(Protocol):
+    """A runtime that waits for another process while it predicts, and so has to know for how long it may."""
+
+    def predict_within(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
+        """
+        Do as predict does within *budget_us* microseconds: what is not there by then is a failure.
+
+        The budget is what is left to that row of the batch which has most: after it nobody waits.
+        """
+        ...
+
+
 def runtime_types() -> tuple[str, ...]:
     """Return the types that installed runtimes serve, sorted."""
     return tuple(sorted(entry_points(group=GROUP).names))
@@ -104,8 +134,13 @@ def create_runtime(descriptor: Model, options: RuntimeOptions) -> ModelRuntime:
     try:
         kind = entry.load()
     except ImportError as error:
-        raise RuntimeUnavailableError(
-            f"the runtime for {entry.name} lacks a part ({error}); install rendezvous-models[{entry.name}]"
-        ) from error
+        raise lacking(entry.name, error) from error
     runtime: ModelRuntime = kind(descriptor, options)
     return runtime
+
+
+def lacking(kind: str, error: ImportError) -> RuntimeUnavailableError:
+    """Return what to raise when the runtime for models of type *kind* cannot import what it needs."""
+    extra = _EXTRAS.get(kind)
+    remedy = f"install rendezvous-models[{extra}]" if extra else "install what its package asks for"
+    return RuntimeUnavailableError(f"the runtime for {kind} lacks a part ({error}); {remedy}")

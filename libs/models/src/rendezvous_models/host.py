@@ -40,7 +40,12 @@ class ModelHost(Service):
         create: Callable[[Model], ModelRuntime] | None = None,
     ) -> None:
         super().__init__()
-        options = RuntimeOptions(jvm_heap_mb=settings.jvm_heap_mb)
+        options = RuntimeOptions(
+            jvm_heap_mb=settings.jvm_heap_mb,
+            remote_hosts=settings.remote_hosts,
+            remote_secrets=settings.remote_secrets,
+            remote_configs=settings.remote_configs,
+        )
         store = ArtifactStore(
             settings.data_dir / "models" / settings.instance,
             roots=settings.artifact_roots,

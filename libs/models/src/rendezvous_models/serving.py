@@ -31,7 +31,7 @@ from scoring.v1.input_pb2 import Input
 from scoring.v1.score_pb2 import Score, ScoreStatus
 from scoring.v1.value_pb2 import Fields
 
-from rendezvous_models.contract import Failure, Outputs, Row
+from rendezvous_models.contract import Failure, ModelRuntime, Outputs, Row, SupportsBudget
 from rendezvous_models.shelf import ReadyModel, ReadyModels, Shelf
 from rendezvous_models.tally import InputFate, Tally
 
@@ -176,8 +176,8 @@ class ScoringHandler:
         if model is None or not model.runtime.ready:
             return [_NOT_READY] * len(batch)
         results = [_before_scoring(model, work, started.wall) for work in batch]
-        rows = [work.row for work, result in zip(batch, results, strict=True) if result is None]
-        scored = iter(_predict(model, rows) if rows else ())
+        due = [work for work, result in zip(batch, results, strict=True) if result is None]
+        scored = iter(_predict(model.runtime, due, started.wall) if due else ())
         return [next(scored) if result is None else result for result in results]
 
     def _count(self, name: str, model: ReadyModel | None, results: list[_Result], duration_us: int) -> None:
@@ -203,7 +203,7 @@ def _fate(parsed: Input, plan: _Plan, wall_us: int) -> InputFate:
         return InputFate.PROBLEM
     if not parsed.revision:
         return InputFate.UNROUTED
-    closed_at_us = parsed.sent_at_us + parsed.budget_us + plan.late_us
+    closed_at_us = _deadline_us(parsed) + plan.late_us
     return InputFate.STALE if closed_at_us + _STALE_US < wall_us else InputFate.ACCEPTED
 
 
@@ -216,15 +216,24 @@ def _work(record: Record, parsed: Input, *, named: bool) -> _Work:
 
 def _before_scoring(model: ReadyModel, work: _Work, wall_us: int) -> _Result | None:
     """Return why *model* does not even begin; None if it does."""
-    if work.input.sent_at_us + work.input.budget_us <= wall_us:
+    if _deadline_us(work.input) <= wall_us:
         return _EXPIRED
     problem = model.validator.problem(work.row)
     return _Result(_INVALID, error=problem) if problem else None
 
 
-def _predict(model: ReadyModel, rows: list[Row]) -> list[_Result]:
+def _deadline_us(parsed: Input) -> int:
+    return parsed.sent_at_us + parsed.budget_us
+
+
+def _predict(runtime: ModelRuntime, due: list[_Work], wall_us: int) -> list[_Result]:
+    rows = [work.row for work in due]
     try:
-        predictions = model.runtime.predict(rows)
+        if isinstance(runtime, SupportsBudget):
+            budget_us = max(_deadline_us(work.input) for work in due) - wall_us
+            predictions = runtime.predict_within(rows, budget_us)
+        else:
+            predictions = runtime.predict(rows)
     except Exception as error:  # noqa: BLE001 - whatever a model's code raises costs its own scores only
         predictions = [Failure(f"the model failed: {type(error).__name__}: {error}")] * len(rows)
     if len(predictions) != len(rows):

@@ -30,6 +30,17 @@ class ScoringSettings(ServiceSettings):
         default=256 << 20, ge=1, description="the largest model artifact, in bytes"
     )
     jvm_heap_mb: int = Field(default=512, ge=16, description="what a JVM may use for its objects, in MB")
+    remote_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
+        default=(),
+        description="hosts beside the loopback that remote models may be asked on, comma-separated: "
+        "name, *.domain, address or network, each with or without :port",
+    )
+    remote_secrets: Path | None = Field(
+        default=None, description="folder of the files that remote models may name as secrets"
+    )
+    remote_configs: Path | None = Field(
+        default=None, description="folder of the model server configurations that remote models may change"
+    )
     max_batch: int = Field(default=256, ge=1, le=10_000, description="rows that a model is given at once")
     drain_s: float = Field(
         default=10.0, ge=0, description="how long a removed model still scores, in seconds"
@@ -42,9 +53,9 @@ class ScoringSettings(ServiceSettings):
         named = {"instance": f"{cls.service}-{models}-0", "group": f"rendezvous.{cls.service}.{models}"}
         return named | data
 
-    @field_validator("model", mode="before")
+    @field_validator("model", "remote_hosts", mode="before")
     @classmethod
-    def _models(cls, value: object) -> tuple[str, ...]:
+    def _names(cls, value: object) -> tuple[str, ...]:
         return _split(value, ",")
 
     @field_validator("artifact_roots", mode="before")
