@@ -2,6 +2,7 @@
 
 from hashlib import sha256
 
+from rendezvous_contracts.changes import Change, put_change
 from rendezvous_contracts.values import to_fields
 from scoring.v1.control_pb2 import AddModel, Artifact, Control, Model, Route, SetRoute, Tier
 
@@ -25,9 +26,12 @@ def route(
 
 def control(control_id: str, change: Model | Route, *, expected: int | None = None) -> Control:
     """The message that adds a model or sets a route."""
-    message = Control(id=control_id, author="ada", at_us=1, reason="a test", expected_revision=expected)
-    if isinstance(change, Model):
-        message.add_model.CopyFrom(AddModel(model=change))
-    else:
-        message.set_route.CopyFrom(SetRoute(route=change))
+    wanted = AddModel(model=change) if isinstance(change, Model) else SetRoute(route=change)
+    return asked(control_id, wanted, expected=expected)
+
+
+def asked(control_id: str, change: Change, *, author: str = "ada", expected: int | None = None) -> Control:
+    """The message by which *author* asks for *change*."""
+    message = Control(id=control_id, author=author, at_us=1, reason="a test", expected_revision=expected)
+    put_change(message, change)
     return message

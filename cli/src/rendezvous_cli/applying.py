@@ -6,7 +6,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from rendezvous_client.control import Change, ControlPublisher, ControlReader, new_control
+from rendezvous_client.control import ControlPublisher, ControlReader, new_control
+from rendezvous_contracts.changes import Change
 from rendezvous_contracts.names import ModelId
 from rendezvous_contracts.policy import Document, ModelDocument, RouteDocument, parse_documents
 from rendezvous_control.fold import apply

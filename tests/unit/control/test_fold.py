@@ -4,7 +4,7 @@ from collections.abc import Callable
 import pytest
 from rendezvous_contracts.values import to_fields
 from rendezvous_control.fold import apply, fold_record
-from rendezvous_control.state import Refused, State
+from rendezvous_control.state import State
 from scoring.v1.control_pb2 import (
     Control,
     Field,
@@ -19,21 +19,7 @@ from scoring.v1.control_pb2 import (
 from scoring.v1.value_pb2 import Fields, Tensor, Value
 
 from tests.support.control import control, model, route
-
-
-def folded(*messages: Control) -> State:
-    state = State()
-    for message in messages:
-        outcome = apply(state, message, state.next_offset)
-        assert isinstance(outcome, State), outcome
-        state = outcome
-    return state
-
-
-def refused(state: State, message: Control) -> Refused:
-    outcome = apply(state, message, state.next_offset)
-    assert isinstance(outcome, Refused), "it was applied"
-    return outcome
+from tests.unit.control.folding import folded, refused
 
 
 def with_model() -> State:
@@ -136,8 +122,9 @@ def test_a_rollback_to_what_was_never_there_is_refused() -> None:
 def test_a_rollback_needs_the_models_of_its_time() -> None:
     state = folded(
         control("m", model()),
+        control("n", model("other")),
         control("a", route("wine-forest@1")),
-        control("b", route()),
+        control("b", route("other@1")),
         removal(),
     )
 
@@ -181,7 +168,11 @@ def test_a_model_that_a_route_uses_now_cannot_be_removed(using: Route) -> None:
 
 def test_a_model_of_an_old_revision_can_be_removed() -> None:
     state = folded(
-        control("m", model()), control("a", route("wine-forest@1")), control("b", route()), removal()
+        control("m", model()),
+        control("n", model("other")),
+        control("a", route("wine-forest@1")),
+        control("b", route("other@1")),
+        removal(),
     )
 
     assert state.model("wine-forest@1") is None

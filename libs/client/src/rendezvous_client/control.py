@@ -2,22 +2,15 @@
 
 import time
 import uuid
-from collections.abc import Mapping
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 from confluent_kafka import KafkaError, Message, Producer
+from rendezvous_contracts.changes import Change, put_change
 from rendezvous_contracts.topics import CONTROL
 from rendezvous_control.fold import fold_record
 from rendezvous_control.state import Refused, State
-from scoring.v1.control_pb2 import (
-    AddModel,
-    Control,
-    RemoveModel,
-    RollbackRoute,
-    SetRoute,
-    UpdateModel,
-)
+from scoring.v1.control_pb2 import Control
 
 from rendezvous_client.errors import TooLargeError, UnreachableError
 from rendezvous_client.kafka import MAX_RECORD_BYTES, Kafka
@@ -63,17 +56,6 @@ def read_state(kafka: Kafka) -> State:
         return reader.catch_up()
 
 
-Change = AddModel | UpdateModel | RemoveModel | SetRoute | RollbackRoute
-
-_MEMBERS: Final[Mapping[type[Change], str]] = {
-    AddModel: "add_model",
-    UpdateModel: "update_model",
-    RemoveModel: "remove_model",
-    SetRoute: "set_route",
-    RollbackRoute: "rollback_route",
-}
-
-
 def new_control(
     change: Change,
     author: str,
@@ -95,7 +77,7 @@ def new_control(
         reason=reason,
         expected_revision=expected_revision,
     )
-    getattr(message, _MEMBERS[type(change)]).CopyFrom(change)
+    put_change(message, change)
     return message
 
 

@@ -17,6 +17,10 @@ class BadDurationError(ContractError):
     """A text is not a duration."""
 
 
+class BadShareError(ContractError):
+    """A text is not a share of the whole."""
+
+
 class BadExpressionError(ContractError):
     """An arithmetic expression cannot be read; str() says at which character and why."""
 

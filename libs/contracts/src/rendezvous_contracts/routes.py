@@ -1,8 +1,21 @@
 """What a route says, where more than one service has to read it in the same way."""
 
-from scoring.v1.control_pb2 import Route, Tier
+from collections.abc import Mapping
+from typing import Final
+
+from scoring.v1.control_pb2 import Combination, Combined, Route, Tier, Weighted
 
 from rendezvous_contracts.durations import format_duration
+from rendezvous_contracts.shares import format_share
+
+ANY: Final = "any"
+BEST_QUALITY: Final = "best-quality"
+COMBINATIONS: Final[Mapping[str, "Combination.ValueType"]] = {
+    "majority": Combination.COMBINATION_MAJORITY,
+    "median": Combination.COMBINATION_MEDIAN,
+    "mean": Combination.COMBINATION_MEAN,
+}
+COMBINATION_NAMES: Final[Mapping[int, str]] = {number: name for name, number in COMBINATIONS.items()}
 
 
 def ranked_models(route: Route) -> tuple[str, ...]:
@@ -12,8 +25,34 @@ def ranked_models(route: Route) -> tuple[str, ...]:
     That is its `models`, completed by the names of its schedule in their order; not its shadows, and not its
     canary unless a tier or the list names it.
     """
-    named = [tier.model for tier in route.schedule if tier.WhichOneof("use") == "model"]
+    named = [model for tier in route.schedule for model in named_models(tier)]
     return tuple(dict.fromkeys([*route.models, *named]))
+
+
+def named_models(tier: Tier) -> tuple[str, ...]:
+    """Return the models that *tier* names, in its order; none where it chooses from all of the route."""
+    match tier.WhichOneof("use"):
+        case "model":
+            return (tier.model,)
+        case "weighted":
+            return tuple(share.model for share in tier.weighted.shares)
+        case "combined":
+            return tuple(tier.combined.models)
+        case _:
+            return ()
+
+
+def choosable_models(route: Route, tier: Tier) -> tuple[str, ...]:
+    """Return the models that *tier* of *route* can answer with or by."""
+    weighted = tier.weighted.shares if tier.WhichOneof("use") == "weighted" else ()
+    idle = {share.model for share in weighted if not share.share}
+    models = named_models(tier) or ranked_models(route)
+    return tuple(model for model in models if model not in idle)
+
+
+def champions(route: Route) -> tuple[str, ...]:
+    """Return the models that the first tier of *route* can choose."""
+    return choosable_models(route, route.schedule[0]) if route.schedule else ()
 
 
 def scoring_models(route: Route) -> tuple[str, ...]:
@@ -29,5 +68,30 @@ def late_window_us(route: Route) -> int:
 
 def describe_tier(tier: Tier) -> str:
     """Return the rule of *tier* as answers show it: "use wine-forest@3", "after 35ms use any"."""
-    used = f"use {tier.model or 'any'}"
+    used = f"use {describe_use(tier)}"
     return f"after {format_duration(tier.after_us)} {used}" if tier.after_us else used
+
+
+def describe_use(tier: Tier) -> str:
+    """Return what *tier* uses, for people."""
+    match tier.WhichOneof("use"):
+        case "model":
+            return tier.model
+        case "weighted":
+            return _describe_weighted(tier.weighted)
+        case "combined":
+            return _describe_combined(tier.combined)
+        case "best_quality":
+            return BEST_QUALITY
+        case _:
+            return ANY
+
+
+def _describe_weighted(weighted: Weighted) -> str:
+    return ", ".join(f"{format_share(share.share)} {share.model}" for share in weighted.shares)
+
+
+def _describe_combined(combined: Combined) -> str:
+    kind = COMBINATION_NAMES.get(combined.combination, "unknown")
+    field = f" {combined.field}" if combined.field else ""
+    return f"{kind}{field} of at least {combined.at_least} of {', '.join(combined.models)}"

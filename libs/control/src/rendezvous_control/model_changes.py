@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from rendezvous_contracts.names import ModelId
 from rendezvous_contracts.routes import scoring_models
-from scoring.v1.control_pb2 import Model, RemoveModel
+from scoring.v1.control_pb2 import AddModel, ApproveModel, Model, RemoveModel, UpdateModel
 
 from rendezvous_control.checks import check_model
 from rendezvous_control.errors import ControlError, UnchangedError
@@ -12,17 +12,17 @@ from rendezvous_control.maps import put
 from rendezvous_control.state import ModelEntry, Stamp, State
 
 
-def add_model(state: State, model: Model, stamp: Stamp) -> State:
-    """Register *model*. One that was removed comes back only with the artifact that it had."""
+def add_model(state: State, change: AddModel, stamp: Stamp) -> State:
+    """Register a model. One that was removed comes back only with the artifact that it had."""
+    model = change.model
     check_model(model)
     name = model_name(model)
     known = state.models.get(name)
-    if known is None:
-        return _put(state, name, ModelEntry(_copy(model), stamp))
-    if not known.removed:
-        _check_unchanged(known.model, model, name)
-    _check_same_artifact(known.model, model, name)
-    return _put(state, name, ModelEntry(_copy(model), stamp))
+    if known is not None:
+        if not known.removed:
+            _check_unchanged(known.model, model, name)
+        _check_same_artifact(known.model, model, name)
+    return _write(state, name, model, stamp)
 
 
 def _check_unchanged(known: Model, model: Model, name: str) -> None:
@@ -34,19 +34,31 @@ def _check_unchanged(known: Model, model: Model, name: str) -> None:
     )
 
 
-def update_model(state: State, model: Model, stamp: Stamp) -> State:
-    """Replace what is said about *model*; neither its type nor its artifact's content may change."""
+def update_model(state: State, change: UpdateModel, stamp: Stamp) -> State:
+    """Replace what is said about a model; neither its type nor its artifact's content may change."""
+    model = change.model
     check_model(model)
     name = model_name(model)
     known = registered(state, name)
     if known.model == model:
         raise UnchangedError(f"model {name} is described so already")
     _check_same_artifact(known.model, model, name)
-    return _put(state, name, ModelEntry(_copy(model), stamp))
+    return _write(state, name, model, stamp)
+
+
+def approve_model(state: State, approval: ApproveModel, stamp: Stamp) -> State:
+    """Let a model become champion where a route asks for approval: not for its writers to say."""
+    name = str(ModelId(approval.name, approval.version))
+    known = registered(state, name)
+    if stamp.author in known.writers or stamp.author == known.model.author:
+        raise ControlError(f"{stamp.author} wrote model {name}: somebody else has to approve it")
+    if stamp.author in {approved.author for approved in known.approvals}:
+        raise UnchangedError(f"{stamp.author} approved model {name} already")
+    return _put(state, name, replace(known, approvals=(*known.approvals, stamp)))
 
 
 def remove_model(state: State, removal: RemoveModel, stamp: Stamp) -> State:
-    """Remove a model that no route uses now; old revisions can still be read."""
+    """Remove a model that no route and no deployment uses now; old revisions can still be read."""
     name = str(ModelId(removal.name, removal.version))
     known = state.models.get(name)
     if known is not None and known.removed:
@@ -59,6 +71,13 @@ def remove_model(state: State, removal: RemoveModel, stamp: Stamp) -> State:
         raise ControlError(
             f"model {name} is used by route {', '.join(users)}: set the route without it first"
         )
+    hosts = sorted(
+        entry.deployment.name
+        for entry in state.deployments.values()
+        if not entry.removed and entry.deployment.model == name
+    )
+    if hosts:
+        raise ControlError(f"model {name} is deployed as {', '.join(hosts)}: undeploy it first")
     return _put(state, name, replace(known, removed=stamp))
 
 
@@ -83,10 +102,13 @@ def _check_same_artifact(known: Model, model: Model, name: str) -> None:
         raise ControlError(f"model {name} had another type or artifact: choose a new version")
 
 
-def _copy(model: Model) -> Model:
+def _write(state: State, name: str, model: Model, stamp: Stamp) -> State:
+    """Put *model* as its author says it is now: earlier approvals were of something else."""
+    known = state.models.get(name)
     copy = Model()
     copy.CopyFrom(model)
-    return copy
+    writers = known.writers if known else frozenset()
+    return _put(state, name, ModelEntry(copy, stamp, writers=writers | {stamp.author}))
 
 
 def _put(state: State, name: str, entry: ModelEntry) -> State:

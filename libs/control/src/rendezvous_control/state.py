@@ -1,10 +1,10 @@
-"""The state that the control log folds to: models, and routes with all their revisions. Immutable."""
+"""The state that the control log folds to: models, routes with their revisions, deployments. Immutable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from immutables import Map
-from scoring.v1.control_pb2 import Model, Route
+from scoring.v1.control_pb2 import Deployment, Model, Route
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +20,46 @@ class Stamp:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A registered model. A removed one stays, so that old revisions can be read."""
+    """
+    A registered model. A removed one stays, so that old revisions can be read.
+
+    *writers*: all who ever said what it is. *approvals*: of what it is now, by authors who are none of them.
+    """
 
     model: Model
     stamp: Stamp
     removed: Stamp | None = None
+    writers: frozenset[str] = frozenset()
+    approvals: tuple[Stamp, ...] = ()
+
+    @property
+    def approved(self) -> bool:
+        """Whether somebody else than its writers approved it as it is."""
+        return bool(self.approvals)
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One immutable state of a route."""
+    """
+    One immutable state of a route.
+
+    *qualities*: of its models, by name@version, as they were registered when it was made: what is said of a
+    model later changes no decision under it.
+    """
 
     number: int
     route: Route
     stamp: Stamp
+    qualities: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class RouteEntry:
-    """A route and its course; revision n is revisions[n - 1]."""
+    """A route and its course; revision n is revisions[n - 1]. *paused*: by whom its ramps are held, if so."""
 
     name: str
     revisions: tuple[Revision, ...]
+    paused: Stamp | None = None
 
     @property
     def current(self) -> Revision:
@@ -54,21 +72,42 @@ class RouteEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class DeploymentEntry:
+    """
+    What is to run under a name, changed *generation* times.
+
+    One that was removed stays, so that its generations go on counting when the name is used again.
+    """
+
+    deployment: Deployment
+    generation: int
+    stamp: Stamp
+    removed: Stamp | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """
     All that the control log says up to, and without, *next_offset*.
 
-    Keys: models by name@version, routes by name, and by control id the offset at which each was applied.
+    Keys: models by name@version, routes and deployments by name, and by control id the offset at which each
+    was applied.
     """
 
     next_offset: int = 0
     models: Mapping[str, ModelEntry] = field(default_factory=Map)
     routes: Mapping[str, RouteEntry] = field(default_factory=Map)
+    deployments: Mapping[str, DeploymentEntry] = field(default_factory=Map)
     seen: Mapping[str, int] = field(default_factory=Map)
 
     def model(self, name_at_version: str) -> ModelEntry | None:
         """Return the model registered as *name_at_version*, or None if there is none or it was removed."""
         entry = self.models.get(name_at_version)
+        return None if entry is None or entry.removed else entry
+
+    def deployment(self, name: str) -> DeploymentEntry | None:
+        """Return what is to run as *name*, or None if nothing is."""
+        entry = self.deployments.get(name)
         return None if entry is None or entry.removed else entry
 
     def revision(self, route: str, number: int) -> Revision | None:
@@ -82,10 +121,12 @@ class Refused:
     """
     Why a control message changed nothing.
 
-    *unchanged*: because what it asks for is so already, which is no failure for who repeats it.
+    *unchanged*: because what it asks for is so already, which is no failure for who repeats it. *control_id*
+    and *author* are empty where the record is no message, or nobody vouches for what it says.
     """
 
     offset: int
     control_id: str
     reason: str
     unchanged: bool = False
+    author: str = ""

@@ -45,6 +45,29 @@ FIELD_TYPE_BLOB: FieldType.ValueType  # 5
 FIELD_TYPE_TENSOR: FieldType.ValueType  # 6
 Global___FieldType: _TypeAlias = FieldType  # noqa: Y015
 
+class _Combination:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _CombinationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Combination.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    COMBINATION_UNSPECIFIED: _Combination.ValueType  # 0
+    COMBINATION_MAJORITY: _Combination.ValueType  # 1
+    """The value of `field` that more than half of the scores have; the outputs of the first model that has it."""
+    COMBINATION_MEDIAN: _Combination.ValueType  # 2
+    """Of each number that all have."""
+    COMBINATION_MEAN: _Combination.ValueType  # 3
+
+class Combination(_Combination, metaclass=_CombinationEnumTypeWrapper): ...
+
+COMBINATION_UNSPECIFIED: Combination.ValueType  # 0
+COMBINATION_MAJORITY: Combination.ValueType  # 1
+"""The value of `field` that more than half of the scores have; the outputs of the first model that has it."""
+COMBINATION_MEDIAN: Combination.ValueType  # 2
+"""Of each number that all have."""
+COMBINATION_MEAN: Combination.ValueType  # 3
+Global___Combination: _TypeAlias = Combination  # noqa: Y015
+
 @_typing.final
 class Control(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -57,8 +80,16 @@ class Control(_message.Message):
     ADD_MODEL_FIELD_NUMBER: _builtins.int
     UPDATE_MODEL_FIELD_NUMBER: _builtins.int
     REMOVE_MODEL_FIELD_NUMBER: _builtins.int
+    APPROVE_MODEL_FIELD_NUMBER: _builtins.int
     SET_ROUTE_FIELD_NUMBER: _builtins.int
     ROLLBACK_ROUTE_FIELD_NUMBER: _builtins.int
+    RAMP_ROUTE_FIELD_NUMBER: _builtins.int
+    PAUSE_ROUTE_FIELD_NUMBER: _builtins.int
+    RESUME_ROUTE_FIELD_NUMBER: _builtins.int
+    DEPLOY_FIELD_NUMBER: _builtins.int
+    UNDEPLOY_FIELD_NUMBER: _builtins.int
+    SCALE_DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    SIGNED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the author; a second message with the same id changes nothing."""
     author: _builtins.str
@@ -74,9 +105,27 @@ class Control(_message.Message):
     @_builtins.property
     def remove_model(self) -> Global___RemoveModel: ...
     @_builtins.property
+    def approve_model(self) -> Global___ApproveModel: ...
+    @_builtins.property
     def set_route(self) -> Global___SetRoute: ...
     @_builtins.property
     def rollback_route(self) -> Global___RollbackRoute: ...
+    @_builtins.property
+    def ramp_route(self) -> Global___RampRoute: ...
+    @_builtins.property
+    def pause_route(self) -> Global___PauseRoute: ...
+    @_builtins.property
+    def resume_route(self) -> Global___ResumeRoute: ...
+    @_builtins.property
+    def deploy(self) -> Global___Deploy: ...
+    @_builtins.property
+    def undeploy(self) -> Global___Undeploy: ...
+    @_builtins.property
+    def scale_deployment(self) -> Global___ScaleDeployment: ...
+    @_builtins.property
+    def signed(self) -> Global___Signed:
+        """A whole message, signed. Nothing else is set beside it."""
+
     def __init__(
         self,
         *,
@@ -88,16 +137,24 @@ class Control(_message.Message):
         add_model: Global___AddModel | None = ...,
         update_model: Global___UpdateModel | None = ...,
         remove_model: Global___RemoveModel | None = ...,
+        approve_model: Global___ApproveModel | None = ...,
         set_route: Global___SetRoute | None = ...,
         rollback_route: Global___RollbackRoute | None = ...,
+        ramp_route: Global___RampRoute | None = ...,
+        pause_route: Global___PauseRoute | None = ...,
+        resume_route: Global___ResumeRoute | None = ...,
+        deploy: Global___Deploy | None = ...,
+        undeploy: Global___Undeploy | None = ...,
+        scale_deployment: Global___ScaleDeployment | None = ...,
+        signed: Global___Signed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "add_model", b"add_model", "change", b"change", "expected_revision", b"expected_revision", "remove_model", b"remove_model", "rollback_route", b"rollback_route", "set_route", b"set_route", "update_model", b"update_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "add_model", b"add_model", "approve_model", b"approve_model", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "add_model", b"add_model", "at_us", b"at_us", "author", b"author", "change", b"change", "expected_revision", b"expected_revision", "id", b"id", "reason", b"reason", "remove_model", b"remove_model", "rollback_route", b"rollback_route", "set_route", b"set_route", "update_model", b"update_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "add_model", b"add_model", "approve_model", b"approve_model", "at_us", b"at_us", "author", b"author", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "id", b"id", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "reason", b"reason", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
     _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["add_model", "update_model", "remove_model", "set_route", "rollback_route"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["add_model", "update_model", "remove_model", "approve_model", "set_route", "rollback_route", "ramp_route", "pause_route", "resume_route", "deploy", "undeploy", "scale_deployment"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
@@ -105,6 +162,32 @@ class Control(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_change) -> _WhichOneofReturnType_change | None: ...
 
 Global___Control: _TypeAlias = Control  # noqa: Y015
+
+@_typing.final
+class Signed(_message.Message):
+    """Carries a Control message as the bytes that were signed: another encoding of it would not verify."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTROL_FIELD_NUMBER: _builtins.int
+    SIGNATURE_FIELD_NUMBER: _builtins.int
+    control: _builtins.bytes
+    """An encoded Control."""
+    signature: _builtins.bytes
+    """Ed25519 (RFC 8032) over the context and these bytes; see docs/control.md."""
+    def __init__(
+        self,
+        *,
+        control: _builtins.bytes = ...,
+        signature: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["control", b"control", "signature", b"signature"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Signed: _TypeAlias = Signed  # noqa: Y015
 
 @_typing.final
 class AddModel(_message.Message):
@@ -171,6 +254,30 @@ class RemoveModel(_message.Message):
 Global___RemoveModel: _TypeAlias = RemoveModel  # noqa: Y015
 
 @_typing.final
+class ApproveModel(_message.Message):
+    """By another author than those of the model's content: it may become the champion of a route that asks for approval."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    version: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        version: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproveModel: _TypeAlias = ApproveModel  # noqa: Y015
+
+@_typing.final
 class SetRoute(_message.Message):
     """A new revision of a route."""
 
@@ -215,6 +322,206 @@ class RollbackRoute(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RollbackRoute: _TypeAlias = RollbackRoute  # noqa: Y015
+
+@_typing.final
+class RampRoute(_message.Message):
+    """A new revision in which one tier is divided among models; all to one model is a promotion."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TIER_FIELD_NUMBER: _builtins.int
+    SHARES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    tier: _builtins.int
+    """1-based place in the schedule. 0: the first."""
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___Share]: ...
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        tier: _builtins.int = ...,
+        shares: _abc.Iterable[Global___Share] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "shares", b"shares", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RampRoute: _TypeAlias = RampRoute  # noqa: Y015
+
+@_typing.final
+class PauseRoute(_message.Message):
+    """From here on the route keeps its revision: only a rollback can change it until it is resumed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PauseRoute: _TypeAlias = PauseRoute  # noqa: Y015
+
+@_typing.final
+class ResumeRoute(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ResumeRoute: _TypeAlias = ResumeRoute  # noqa: Y015
+
+@_typing.final
+class Deploy(_message.Message):
+    """What is to run. Again under the same name: it is to run like this instead."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def deployment(self) -> Global___Deployment: ...
+    def __init__(
+        self,
+        *,
+        deployment: Global___Deployment | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Deploy: _TypeAlias = Deploy  # noqa: Y015
+
+@_typing.final
+class Undeploy(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Undeploy: _TypeAlias = Undeploy  # noqa: Y015
+
+@_typing.final
+class ScaleDeployment(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    replicas: _builtins.int
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        replicas: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "replicas", b"replicas"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScaleDeployment: _TypeAlias = ScaleDeployment  # noqa: Y015
+
+@_typing.final
+class Deployment(_message.Message):
+    """Containers that are all alike; the operator keeps so many of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class OptionsEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    NAME_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    VERSIONS_OF_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    REPLICAS_FIELD_NUMBER: _builtins.int
+    IMAGE_FIELD_NUMBER: _builtins.int
+    OPTIONS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    model: _builtins.str
+    """name@version: this one model."""
+    versions_of: _builtins.str
+    """The name of a model: all its versions that are registered."""
+    route: _builtins.str
+    """The name of a route: all models that score for it."""
+    replicas: _builtins.int
+    image: _builtins.str
+    """Empty: the image for the model's type."""
+    @_builtins.property
+    def options(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """For the back end, by the names that it documents: limits, network."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        model: _builtins.str = ...,
+        versions_of: _builtins.str = ...,
+        route: _builtins.str = ...,
+        replicas: _builtins.int = ...,
+        image: _builtins.str = ...,
+        options: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["hosts", b"hosts", "model", b"model", "route", b"route", "versions_of", b"versions_of"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["hosts", b"hosts", "image", b"image", "model", b"model", "name", b"name", "options", b"options", "replicas", b"replicas", "route", b"route", "versions_of", b"versions_of"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_hosts: _TypeAlias = _typing.Literal["model", "versions_of", "route"]  # noqa: Y015
+    _WhichOneofArgType_hosts: _TypeAlias = _typing.Literal["hosts", b"hosts"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_hosts) -> _WhichOneofReturnType_hosts | None: ...
+
+Global___Deployment: _TypeAlias = Deployment  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
@@ -424,6 +731,8 @@ class Route(_message.Message):
     LATE_US_FIELD_NUMBER: _builtins.int
     INPUTS_FIELD_NUMBER: _builtins.int
     DESCRIPTION_FIELD_NUMBER: _builtins.int
+    REQUIRES_APPROVAL_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     sla_us: _builtins.int
     """The longest that an asker waits, in microseconds."""
@@ -432,6 +741,10 @@ class Route(_message.Message):
     late_us: _builtins.int
     """How long a mailbox stays open after its deadline for late scores, in microseconds. 0: as long as the SLA."""
     description: _builtins.str
+    requires_approval: _builtins.bool
+    """Only models that a second author approved may become champion, which is who the first tier can choose."""
+    key: _builtins.str
+    """The input whose value a ramp hashes where a request has no key of its own. Empty: the request's id."""
     @_builtins.property
     def schedule(self) -> _containers.RepeatedCompositeFieldContainer[Global___Tier]: ...
     @_builtins.property
@@ -466,10 +779,12 @@ class Route(_message.Message):
         late_us: _builtins.int = ...,
         inputs: _abc.Iterable[Global___Field] | None = ...,
         description: _builtins.str = ...,
+        requires_approval: _builtins.bool = ...,
+        key: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["default", b"default", "extractor", b"extractor"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "default", b"default", "description", b"description", "extractor", b"extractor", "inputs", b"inputs", "late_us", b"late_us", "models", b"models", "name", b"name", "schedule", b"schedule", "shadows", b"shadows", "sla_us", b"sla_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["canary", b"canary", "default", b"default", "description", b"description", "extractor", b"extractor", "inputs", b"inputs", "key", b"key", "late_us", b"late_us", "models", b"models", "name", b"name", "requires_approval", b"requires_approval", "schedule", b"schedule", "shadows", b"shadows", "sla_us", b"sla_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -484,27 +799,119 @@ class Tier(_message.Message):
     AFTER_US_FIELD_NUMBER: _builtins.int
     MODEL_FIELD_NUMBER: _builtins.int
     ANY_FIELD_NUMBER: _builtins.int
+    WEIGHTED_FIELD_NUMBER: _builtins.int
+    BEST_QUALITY_FIELD_NUMBER: _builtins.int
+    COMBINED_FIELD_NUMBER: _builtins.int
     after_us: _builtins.int
     model: _builtins.str
     """name@version"""
     any: _builtins.bool
     """Whatever came, best first."""
+    best_quality: _builtins.bool
+    """Whatever came, the one of the highest registered quality first, as registered when the revision was made."""
+    @_builtins.property
+    def weighted(self) -> Global___Weighted: ...
+    @_builtins.property
+    def combined(self) -> Global___Combined: ...
     def __init__(
         self,
         *,
         after_us: _builtins.int = ...,
         model: _builtins.str = ...,
         any: _builtins.bool = ...,
+        weighted: Global___Weighted | None = ...,
+        best_quality: _builtins.bool = ...,
+        combined: Global___Combined | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["any", b"any", "model", b"model", "use", b"use"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["any", b"any", "best_quality", b"best_quality", "combined", b"combined", "model", b"model", "use", b"use", "weighted", b"weighted"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_us", b"after_us", "any", b"any", "model", b"model", "use", b"use"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["after_us", b"after_us", "any", b"any", "best_quality", b"best_quality", "combined", b"combined", "model", b"model", "use", b"use", "weighted", b"weighted"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_use: _TypeAlias = _typing.Literal["model", "any"]  # noqa: Y015
+    _WhichOneofReturnType_use: _TypeAlias = _typing.Literal["model", "any", "weighted", "best_quality", "combined"]  # noqa: Y015
     _WhichOneofArgType_use: _TypeAlias = _typing.Literal["use", b"use"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_use) -> _WhichOneofReturnType_use | None: ...
 
 Global___Tier: _TypeAlias = Tier  # noqa: Y015
+
+@_typing.final
+class Weighted(_message.Message):
+    """Divides the requests among models: a request's key, or else its id, always goes to the same one."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SHARES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def shares(self) -> _containers.RepeatedCompositeFieldContainer[Global___Share]: ...
+    def __init__(
+        self,
+        *,
+        shares: _abc.Iterable[Global___Share] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["shares", b"shares"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Weighted: _TypeAlias = Weighted  # noqa: Y015
+
+@_typing.final
+class Share(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """name@version"""
+    share: _builtins.int
+    """Of the requests, in hundredths of a percent; those of all models make 10,000."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        share: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["model", b"model", "share", b"share"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Share: _TypeAlias = Share  # noqa: Y015
+
+@_typing.final
+class Combined(_message.Message):
+    """One result of several models, as soon as at least so many have scored."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COMBINATION_FIELD_NUMBER: _builtins.int
+    MODELS_FIELD_NUMBER: _builtins.int
+    AT_LEAST_FIELD_NUMBER: _builtins.int
+    FIELD_FIELD_NUMBER: _builtins.int
+    combination: Global___Combination.ValueType
+    at_least: _builtins.int
+    field: _builtins.str
+    """What a majority is about."""
+    @_builtins.property
+    def models(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """name@version"""
+
+    def __init__(
+        self,
+        *,
+        combination: Global___Combination.ValueType = ...,
+        models: _abc.Iterable[_builtins.str] | None = ...,
+        at_least: _builtins.int = ...,
+        field: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_least", b"at_least", "combination", b"combination", "field", b"field", "models", b"models"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Combined: _TypeAlias = Combined  # noqa: Y015
 
 @_typing.final
 class Extractor(_message.Message):

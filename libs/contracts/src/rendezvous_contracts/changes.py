@@ -1,0 +1,71 @@
+"""What a control message can ask for: the members of Control.change."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from scoring.v1.control_pb2 import (
+    AddModel,
+    ApproveModel,
+    Control,
+    Deploy,
+    PauseRoute,
+    RampRoute,
+    RemoveModel,
+    ResumeRoute,
+    RollbackRoute,
+    ScaleDeployment,
+    SetRoute,
+    Undeploy,
+    UpdateModel,
+)
+
+Change = (
+    AddModel
+    | UpdateModel
+    | RemoveModel
+    | ApproveModel
+    | SetRoute
+    | RollbackRoute
+    | RampRoute
+    | PauseRoute
+    | ResumeRoute
+    | Deploy
+    | Undeploy
+    | ScaleDeployment
+)
+
+_MEMBERS: Final[Mapping[str, str]] = {
+    field.message_type.name: field.name
+    for field in Control.DESCRIPTOR.oneofs_by_name["change"].fields
+    if field.message_type is not None
+}
+
+
+def put_change(message: Control, change: Change) -> None:
+    """Make *message* ask for *change*."""
+    getattr(message, _MEMBERS[change.DESCRIPTOR.name]).CopyFrom(change)
+
+
+def change_subject(message: Control) -> tuple[str, str]:
+    """
+    Return the kind (model, route, deployment) and the name of what *message* is about.
+
+    Both are empty where it asks for nothing that this version knows.
+    """
+    kind = message.WhichOneof("change")
+    if kind is None:
+        return "", ""
+    change = getattr(message, kind)
+    match change:
+        case AddModel() | UpdateModel():
+            return "model", f"{change.model.name}@{change.model.version}"
+        case RemoveModel() | ApproveModel():
+            return "model", f"{change.name}@{change.version}"
+        case SetRoute():
+            return "route", change.route.name
+        case Deploy():
+            return "deployment", change.deployment.name
+        case Undeploy() | ScaleDeployment():
+            return "deployment", change.name
+        case _:
+            return "route", change.name

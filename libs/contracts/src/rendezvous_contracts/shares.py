@@ -1,0 +1,28 @@
+"""Shares as people write them: 10%, 0.01%. In messages they are whole hundredths of a percent."""
+
+import re
+from typing import Final
+
+from rendezvous_contracts.errors import BadShareError
+
+WHOLE: Final = 10_000
+_PERCENT: Final = 100
+_TEXT: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%", re.ASCII)
+
+
+def parse_share(text: str) -> int:
+    """Return the hundredths of a percent that *text* writes; raises BadShareError with what is wrong."""
+    match = _TEXT.fullmatch(text)
+    if match is None:
+        raise BadShareError(f"{text[:80]!r} is not a share: write a percentage, like 10% or 0.01%")
+    whole, fraction = match.groups()
+    share = int(whole) * _PERCENT + int(f"{fraction or '':0<2}")
+    if share > WHOLE:
+        raise BadShareError(f"{text} is more than 100%")
+    return share
+
+
+def format_share(share: int) -> str:
+    """Return *share* (hundredths of a percent) as a percentage."""
+    whole, rest = divmod(share, _PERCENT)
+    return f"{whole}.{rest:02}".rstrip("0") + "%" if rest else f"{whole}%"

@@ -1,0 +1,35 @@
+"""Folding messages in tests, with what is expected of each said at once."""
+
+from rendezvous_contracts.changes import Change
+from rendezvous_control.fold import apply
+from rendezvous_control.state import Refused, State
+from scoring.v1.control_pb2 import Control
+
+from tests.support.control import asked
+
+
+def folded(*messages: Control, state: State | None = None) -> State:
+    """The state after *messages*, each of which has to be applied."""
+    state = state or State()
+    for message in messages:
+        outcome = apply(state, message, state.next_offset)
+        assert isinstance(outcome, State), outcome
+        state = outcome
+    return state
+
+
+def refused(state: State, message: Control) -> Refused:
+    """Why *message* is refused, which it has to be."""
+    outcome = apply(state, message, state.next_offset)
+    assert isinstance(outcome, Refused), "it was applied"
+    return outcome
+
+
+def after(state: State, change: Change, *, author: str = "ada", expected: int | None = None) -> State:
+    """The state after *change*, which has to be applied."""
+    return folded(asked(f"after-{state.next_offset}", change, author=author, expected=expected), state=state)
+
+
+def refusal(state: State, change: Change, *, author: str = "ada", expected: int | None = None) -> Refused:
+    """Why *change* is refused, which it has to be."""
+    return refused(state, asked("refused", change, author=author, expected=expected))
