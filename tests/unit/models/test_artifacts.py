@@ -1,9 +1,12 @@
+import io
 import os
+import zipfile
 from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from rendezvous_models.artifacts import ArtifactStore
+from rendezvous_models.addresses import Guard
+from rendezvous_models.artifacts import ArtifactRules, ArtifactStore
 from rendezvous_models.errors import ArtifactRefusedError, ArtifactUnavailableError
 from scoring.v1.control_pb2 import Artifact
 
@@ -28,7 +31,9 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(tmp_path: Path, root: Path) -> ArtifactStore:
-    return ArtifactStore(tmp_path / "private", roots=[root], max_bytes=10_000)
+    return ArtifactStore(
+        tmp_path / "private", ArtifactRules((root,), max_bytes=10_000, max_cache_bytes=20_000)
+    )
 
 
 def test_bytes_in_the_message_become_a_private_copy(tmp_path: Path, store: ArtifactStore) -> None:
@@ -114,8 +119,7 @@ def test_an_artifact_above_the_limit_is_refused_by_what_it_declares(store: Artif
 @pytest.mark.parametrize(
     "location",
     [
-        "http://127.0.0.1/m",
-        "s3://b/m",
+        "ftp://127.0.0.1/m",
         "m.pmml",
         "../m.pmml",
         "file://elsewhere/m.pmml",
@@ -157,3 +161,129 @@ def test_a_pipe_is_refused_and_not_waited_for(store: ArtifactStore, root: Path) 
 def test_a_location_that_no_path_can_be_is_an_error_of_its_own(store: ArtifactStore, location: str) -> None:
     with pytest.raises(ArtifactUnavailableError):
         store.fetch(at(location))
+
+
+@pytest.mark.parametrize("location", ["http://127.0.0.1/m", "https://example.com/m", "s3://b/m", "gs://b/m"])
+def test_without_origins_nothing_far_is_read(store: ArtifactStore, location: str) -> None:
+    with pytest.raises(ArtifactRefusedError, match="not an allowed origin"):
+        store.fetch(at(location))
+
+
+@pytest.mark.parametrize(
+    ("location", "extra"), [("gs://bucket/m", "gcs"), ("gcs://bucket/m", "gcs"), ("abfs://bucket/m", "azure")]
+)
+def test_a_store_whose_library_is_not_installed_is_refused_with_what_to_install(
+    tmp_path: Path, location: str, extra: str
+) -> None:
+    guard = Guard(["gs://bucket", "gcs://bucket", "abfs://bucket"])
+
+    with pytest.raises(ArtifactRefusedError, match=rf"install rendezvous-models\[{extra}\]"):
+        ArtifactStore(tmp_path / "private", ArtifactRules(guard=guard)).fetch(at(location))
+
+
+def test_more_bytes_in_a_message_than_allowed_are_refused(tmp_path: Path) -> None:
+    store = ArtifactStore(tmp_path / "private", ArtifactRules(max_data_bytes=699))
+
+    with pytest.raises(ArtifactRefusedError, match="holds 700 bytes of artifact; allowed are 699"):
+        store.fetch(inline())
+
+
+def test_what_a_crash_left_behind_is_removed_and_copies_stay(tmp_path: Path, root: Path) -> None:
+    private = tmp_path / "private"
+    ArtifactStore(private, ArtifactRules((root,))).fetch(at(root / "m.pmml"))
+    (private / "tmpabc").write_bytes(b"half")
+    (private / "tmpfolder").mkdir()
+    (root / "m.pmml").unlink()
+    (root / "m.pmml").write_bytes(b"evil")
+
+    copy = ArtifactStore(private, ArtifactRules((root,))).fetch(at(root / "m.pmml"))
+
+    assert list(private.iterdir()) == [copy]
+
+
+def test_a_directory_that_others_could_enter_is_closed_to_them(tmp_path: Path, root: Path) -> None:
+    private = tmp_path / "private"
+    private.mkdir(mode=0o755)
+
+    ArtifactStore(private, ArtifactRules((root,))).fetch(at(root / "m.pmml"))
+
+    assert private.stat().st_mode & 0o077 == 0
+
+
+def numbered(number: int) -> bytes:
+    return bytes([number]) * 6_000
+
+
+def test_the_copy_used_least_recently_makes_room(store: ArtifactStore) -> None:
+    first, second, third = (store.fetch(inline(numbered(number))) for number in range(3))
+    assert store.fetch(inline(numbered(0))) == first
+
+    fourth = store.fetch(inline(numbered(3)))
+
+    assert [path.exists() for path in (first, second, third, fourth)] == [True, False, True, True]
+
+
+def test_a_copy_in_use_does_not_make_room(store: ArtifactStore) -> None:
+    used = [sha256(numbered(number)).digest() for number in range(3)]
+    first, second, third = (store.fetch(inline(numbered(number))) for number in range(3))
+
+    store.fetch(inline(numbered(3)), keep=used[:2])
+    assert [path.exists() for path in (first, second, third)] == [True, True, False]
+    with pytest.raises(ArtifactUnavailableError, match=r"6000 bytes do not fit .* artifact_cache_max_bytes"):
+        store.fetch(inline(numbered(4)), keep=[*used[:2], sha256(numbered(3)).digest()])
+
+
+def packed(files: dict[str, bytes]) -> bytes:
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as container:
+        for name, data in files.items():
+            container.writestr(name, data)
+    return target.getvalue()
+
+
+def test_an_archive_is_unpacked_from_its_verified_copy_into_its_one_folder(store: ArtifactStore) -> None:
+    archive = packed({"wine/saved_model.pb": b"graph"})
+
+    folder = store.unpack(inline(archive))
+
+    assert folder.name == "wine"
+    assert (folder / "saved_model.pb").read_bytes() == b"graph"
+    assert folder.is_relative_to(store.fetch(inline(archive)).parent)
+
+
+def test_an_archive_is_unpacked_anew_so_that_tampering_with_the_folder_is_in_vain(
+    store: ArtifactStore,
+) -> None:
+    archive = inline(packed({"a": b"1", "b": b"2"}))
+    (store.unpack(archive) / "a").write_bytes(b"evil")
+
+    folder = store.unpack(archive)
+
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == {"a": b"1", "b": b"2"}
+
+
+def test_a_refused_archive_leaves_nothing_unpacked(tmp_path: Path, store: ArtifactStore) -> None:
+    archive = inline(packed({"a": b"1", "../b": b"2"}))
+
+    with pytest.raises(ArtifactRefusedError, match="leads elsewhere"):
+        store.unpack(archive)
+
+    assert [path.name for path in (tmp_path / "private").iterdir()] == [archive.sha256.hex()]
+
+
+def test_an_archive_of_another_digest_is_not_unpacked(tmp_path: Path, store: ArtifactStore) -> None:
+    archive = inline(packed({"a": b"1"}))
+    archive.sha256 = sha256(b"other").digest()
+
+    with pytest.raises(ArtifactRefusedError, match="sha256"):
+        store.unpack(archive)
+    assert list((tmp_path / "private").iterdir()) == []
+
+
+def test_what_was_unpacked_counts_and_goes_with_the_rest(store: ArtifactStore) -> None:
+    folder = store.unpack(inline(packed({"a": b"1" * 9_000, "b": b"2"})))
+    store.fetch(inline(numbered(1)))
+
+    store.fetch(inline(numbered(2)))
+
+    assert not folder.exists()

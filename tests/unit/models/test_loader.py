@@ -6,7 +6,7 @@ import pytest
 from rendezvous_control.fold import apply
 from rendezvous_control.state import State
 from rendezvous_models import report
-from rendezvous_models.artifacts import ArtifactStore
+from rendezvous_models.artifacts import ArtifactRules, ArtifactStore
 from rendezvous_models.contract import ModelRuntime
 from rendezvous_models.errors import BadModelError
 from rendezvous_models.lifecycle import Phase
@@ -34,7 +34,7 @@ class _World:
         self.shelf = Shelf((NAME,))
         self.made: list[ModelRuntime] = []
         self.create: Create = create or (lambda _: FunctionRuntime())
-        self.store = ArtifactStore(folder / "private", roots=[folder])
+        self.store = ArtifactStore(folder / "private", ArtifactRules((folder,)))
         self.loader = Loader(
             self.shelf, self.view, self.store, self._create, clock=self.clock, drain_us=5_000_000
         )

@@ -46,11 +46,7 @@ class ModelHost(Service):
             remote_secrets=settings.remote_secrets,
             remote_configs=settings.remote_configs,
         )
-        store = ArtifactStore(
-            settings.data_dir / "models" / settings.instance,
-            roots=settings.artifact_roots,
-            max_bytes=settings.artifact_max_bytes,
-        )
+        store = ArtifactStore(settings.data_dir / "models" / settings.instance, settings.artifact_rules())
         self._view = view
         self.shelf = Shelf(settings.model)
         self.loader = Loader(

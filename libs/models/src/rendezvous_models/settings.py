@@ -1,7 +1,5 @@
 """What a process that scores with models can be told."""
 
-import os
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -9,10 +7,11 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 from rendezvous_contracts.errors import BadNameError
 from rendezvous_contracts.names import parse_model_id
-from rendezvous_runtime.settings import ServiceSettings
+
+from rendezvous_models.settings_artifacts import ArtifactSettings, split
 
 
-class ScoringSettings(ServiceSettings):
+class ScoringSettings(ArtifactSettings):
     """
     The settings of a model container or a canary.
 
@@ -22,12 +21,6 @@ class ScoringSettings(ServiceSettings):
 
     model: Annotated[tuple[str, ...], NoDecode] = Field(
         description="name@version of what to score with, comma-separated"
-    )
-    artifact_roots: Annotated[tuple[Path, ...], NoDecode] = Field(
-        default=(), description=f"directories that model locations may name, separated by {os.pathsep!r}"
-    )
-    artifact_max_bytes: int = Field(
-        default=256 << 20, ge=1, description="the largest model artifact, in bytes"
     )
     jvm_heap_mb: int = Field(default=512, ge=16, description="what a JVM may use for its objects, in MB")
     remote_hosts: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -49,19 +42,14 @@ class ScoringSettings(ServiceSettings):
     @model_validator(mode="before")
     @classmethod
     def _name_after_models(cls, data: dict[str, object]) -> dict[str, object]:
-        models = "_".join(_split(data.get("model"), ",")).replace("@", ".")
+        models = "_".join(split(data.get("model"), ",")).replace("@", ".")
         named = {"instance": f"{cls.service}-{models}-0", "group": f"rendezvous.{cls.service}.{models}"}
         return named | data
 
     @field_validator("model", "remote_hosts", mode="before")
     @classmethod
     def _names(cls, value: object) -> tuple[str, ...]:
-        return _split(value, ",")
-
-    @field_validator("artifact_roots", mode="before")
-    @classmethod
-    def _roots(cls, value: object) -> tuple[str, ...]:
-        return _split(value, os.pathsep)
+        return split(value, ",")
 
     @model_validator(mode="after")
     def _are_models(self) -> Self:
@@ -75,13 +63,3 @@ class ScoringSettings(ServiceSettings):
             except BadNameError as error:
                 raise ValueError(f"RENDEZVOUS_MODEL: {error}") from error
         return self
-
-
-def _split(value: object, separator: str) -> tuple[str, ...]:
-    """Return the parts of a text from the environment, or of what a caller gave as a sequence."""
-    parts = value.split(separator) if isinstance(value, str) else map(str, _sequence(value))
-    return tuple(filter(None, map(str.strip, parts)))
-
-
-def _sequence(value: object) -> Iterable[object]:
-    return value if isinstance(value, list | tuple) else ()
