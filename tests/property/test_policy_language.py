@@ -19,6 +19,7 @@ from scoring.v1.control_pb2 import (
     Extractor,
     Field,
     FieldType,
+    Golden,
     Model,
     OneHot,
     Rename,
@@ -122,6 +123,16 @@ MODELS = st.builds(
     quality=NUMBERS,
     inputs=FIELD_LISTS,
     outputs=FIELD_LISTS,
+    options=st.dictionaries(TEXTS, TEXTS, max_size=3),
+    golden=st.lists(
+        st.builds(
+            lambda inputs, outputs: Golden(inputs=to_fields(inputs), outputs=to_fields(outputs)),
+            st.dictionaries(TEXTS, VALUES, max_size=3),
+            st.dictionaries(TEXTS, VALUES, min_size=1, max_size=3),
+        ),
+        max_size=2,
+    ),
+    golden_tolerance=st.none() | st.floats(0, 1, exclude_max=True),
     artifact=st.builds(
         Artifact, location=TEXTS, sha256=st.binary(min_size=32, max_size=32), size=st.integers(1, 2**63)
     ),

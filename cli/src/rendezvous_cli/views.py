@@ -41,12 +41,12 @@ def model_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
     ]
 
 
-def _policy(model: Model) -> Row:
+def _policy(model: Model) -> object:
     """Return the document of *model*, with its digest in place of bytes that nobody reads."""
     document = model_to_document(model)
     if model.artifact.WhichOneof("source") == "data":
         document["artifact"] = {"sha256": model.artifact.sha256.hex(), "size": model.artifact.size}
-    return document
+    return _plain(document)
 
 
 def _held(heard: Iterable[Heard]) -> dict[str, list[ModelStatus]]:

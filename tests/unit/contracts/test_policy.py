@@ -12,7 +12,7 @@ from rendezvous_contracts.policy import (
 )
 from rendezvous_contracts.policy_yaml import MAX_CHARACTERS
 from rendezvous_contracts.values import from_fields, to_fields
-from scoring.v1.control_pb2 import Extractor, Field, FieldType, Route, Scale, Select, Step, Tier
+from scoring.v1.control_pb2 import Extractor, Field, FieldType, Golden, Route, Scale, Select, Step, Tier
 
 ROUTE = """\
 # The champion first.
@@ -132,6 +132,67 @@ def test_an_artifact_that_lies_elsewhere_is_described(digest: str) -> None:
     assert (found.location, found.size, found.sha256) == ("https://store/a.pmml", 12, bytes.fromhex(digest))
     written = write_documents([model_to_document(document.model)])
     assert parse_documents(written, "again")[0] == ModelDocument("again", 1, document.model, None)
+
+
+CHECKED = """\
+model: wine-forest@3
+type: onnx
+artifact: {data: x}
+options: {output.quality: variable, threads: 2, fast: true, scale: 1e3}
+golden:
+  - inputs: {alcohol: 9.4, colour: red}
+    outputs: {quality: 5.6, grade: poor, sure: false}
+golden_tolerance: 0.001
+"""
+
+
+def test_a_model_says_its_options_and_what_it_has_to_answer() -> None:
+    (document,) = parse_documents(CHECKED, "m.yaml")
+
+    assert isinstance(document, ModelDocument)
+    assert dict(document.model.options) == {
+        "output.quality": "variable",
+        "threads": "2",
+        "fast": "true",
+        "scale": "1e3",
+    }
+    assert list(document.model.golden) == [
+        Golden(
+            inputs=to_fields({"alcohol": 9.4, "colour": "red"}),
+            outputs=to_fields({"quality": 5.6, "grade": "poor", "sure": False}),
+        )
+    ]
+    assert document.model.golden_tolerance == 0.001
+    written = write_documents([model_to_document(document.model)])
+    assert parse_documents(written, "again")[0] == ModelDocument("again", 1, document.model, None)
+
+
+def test_a_tolerance_that_is_not_given_is_not_written() -> None:
+    assert "golden_tolerance" not in model_to_document(artifact("{data: x}").model)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("0.001", "-1", "m.yaml:8: golden_tolerance: -1 is no relative tolerance"),
+        ("0.001", ".nan", "m.yaml:8: golden_tolerance: .nan is not a finite number"),
+        ("2, fast", "[2], fast", "m.yaml:4: threads: expected text, got a list"),
+        ("outputs:", "output:", "m.yaml:7: output: there is no such key here; did you mean outputs?"),
+        (
+            "{quality: 5.6, grade: poor, sure: false}",
+            "{}",
+            "m.yaml:7: outputs: a golden record without an output",
+        ),
+        ("9.4", ".inf", "m.yaml:6: alcohol: .inf is not a finite number"),
+        ("9.4", "null", "m.yaml:6: alcohol: it has no value"),
+    ],
+)
+def test_what_is_wrong_with_options_and_golden_records_is_said_at_its_place(
+    old: str, new: str, problem: str
+) -> None:
+    with pytest.raises(BadPolicyError) as error:
+        parse_documents(CHECKED.replace(old, new), "m.yaml")
+    assert problem in str(error.value)
 
 
 def test_words_that_older_yaml_takes_for_flags_are_texts() -> None:

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
 
-from scoring.v1.control_pb2 import Artifact, Model
+from scoring.v1.control_pb2 import Artifact, Golden, Model
 
 from rendezvous_contracts.names import ModelId, check_name, parse_model_id
-from rendezvous_contracts.policy_fields import read_fields, write_fields
+from rendezvous_contracts.policy_fields import read_fields, read_values, write_fields, write_values
 from rendezvous_contracts.policy_nodes import Place, required
 
 _KEYS: Final = (
@@ -20,6 +20,9 @@ _KEYS: Final = (
     "artifact",
     "inputs",
     "outputs",
+    "options",
+    "golden",
+    "golden_tolerance",
 )
 _SOURCES: Final = ("path", "data", "location")
 _SHA256_DIGITS: Final = 64
@@ -47,9 +50,41 @@ def read_model(place: Place) -> ReadModel:
         inputs=read_fields(parts["inputs"]) if "inputs" in parts else [],
         outputs=read_fields(parts["outputs"]) if "outputs" in parts else [],
         quality=parts["quality"].number() if "quality" in parts else 0.0,
+        options=_read_options(parts["options"]) if "options" in parts else {},
+        golden=read_golden(parts["golden"]) if "golden" in parts else [],
+        golden_tolerance=_tolerance(parts["golden_tolerance"]) if "golden_tolerance" in parts else None,
         **texts,
     )
     return ReadModel(model, path)
+
+
+def _read_options(place: Place) -> dict[str, str]:
+    # Options are texts: a number or a flag is one as it is written.
+    return {
+        name: at.node.value if at.kind in {"an integer", "a number", "a flag"} else at.text()
+        for name, at in place.items()
+    }
+
+
+def read_golden(place: Place) -> list[Golden]:
+    """Read a list of {inputs: {name: value}, outputs: {name: value}}, each with an output at least."""
+    return [_read_record(record) for record in place.sequence()]
+
+
+def _read_record(place: Place) -> Golden:
+    parts = place.mapping(("inputs", "outputs"))
+    outputs = required(parts, "outputs", place)
+    golden = Golden(inputs=read_values(required(parts, "inputs", place)), outputs=read_values(outputs))
+    if not golden.outputs.values:
+        raise outputs.error("a golden record without an output proves nothing: name one")
+    return golden
+
+
+def _tolerance(place: Place) -> float:
+    tolerance = place.number()
+    if not 0 <= tolerance < 1:
+        raise place.error(f"{tolerance:g} is no relative tolerance: 0 or more, and below 1")
+    return tolerance
 
 
 def _read_artifact(place: Place) -> tuple[Artifact | None, str | None]:
@@ -97,8 +132,17 @@ def model_to_document(model: Model) -> dict[str, object]:
         "artifact": _write_artifact(model.artifact),
         "inputs": write_fields(model.inputs),
         "outputs": write_fields(model.outputs),
+        "options": dict(sorted(model.options.items())),
+        "golden": [_write_record(golden) for golden in model.golden],
     }
-    return {key: value for key, value in document.items() if value}
+    said = {key: value for key, value in document.items() if value}
+    if model.HasField("golden_tolerance"):
+        said["golden_tolerance"] = model.golden_tolerance
+    return said
+
+
+def _write_record(golden: Golden) -> dict[str, object]:
+    return {"inputs": write_values(golden.inputs), "outputs": write_values(golden.outputs)}
 
 
 def _write_artifact(artifact: Artifact) -> dict[str, object]:
