@@ -30,11 +30,13 @@ class Log:
         self.state = State()
         self.view = ControlView()
 
-    def set_route(self, *steps: Step, inputs: tuple[Field, ...] = (), name: str = "wine") -> int:
+    def set_route(
+        self, *steps: Step, inputs: tuple[Field, ...] = (), name: str = "wine", key: str = ""
+    ) -> int:
         """Append a new revision of a route and return its number."""
         at = self.state.next_offset
         features = Extractor(name="wine-features", steps=steps)
-        new = Route(extractor=features, inputs=inputs, description=f"set at {at}")
+        new = Route(extractor=features, inputs=inputs, description=f"set at {at}", key=key)
         new.MergeFrom(route(name=name, sla_us=SLA_US))
         folded = apply(self.state, control(f"c{at}", new), at)
         assert isinstance(folded, State), folded

@@ -47,6 +47,36 @@ def test_an_input_carries_the_request_and_all_its_stamps(log: Log) -> None:
     assert found.problem == ""
 
 
+@pytest.mark.parametrize(
+    ("held", "own", "key"),
+    [
+        ("c-7", "", "c-7"),
+        (7, "", "7"),
+        (True, "", "True"),
+        (1.5, "", "1.5"),
+        ("c-7", "mine", "mine"),
+        (None, "", ""),
+        (b"c", "", ""),
+    ],
+)
+def test_a_route_s_key_field_is_the_key_of_a_request_without_one(held: object, own: str, key: str) -> None:
+    log = Log()
+    log.set_route(inputs=(Field(name="customer", optional=True),), key="customer")
+
+    found = input_of(extractor(log), record(request(fields={"customer": held}, key=own)))
+
+    assert found.key == key
+
+
+def test_a_request_that_leaves_the_key_field_out_has_no_key() -> None:
+    log = Log()
+    log.set_route(
+        inputs=(Field(name="customer", optional=True), Field(name="a", optional=True)), key="customer"
+    )
+
+    assert input_of(extractor(log), record(request(fields={"a": 1}))).key == ""
+
+
 def test_an_input_stays_in_the_partition_of_its_request_under_its_id(log: Log) -> None:
     send = handled(extractor(log), record(request(), partition=3))
 

@@ -1,12 +1,14 @@
 """Shares as people write them: 10%, 0.01%. In messages they are whole hundredths of a percent."""
 
 import re
+from hashlib import blake2b
 from typing import Final
 
 from rendezvous_contracts.errors import BadShareError
 
 WHOLE: Final = 10_000
 _PERCENT: Final = 100
+_MAX_SALT: Final = 64
 _TEXT: Final = re.compile(r"([0-9]{1,3})(?:\.([0-9]{1,2}))?%", re.ASCII)
 
 
@@ -26,3 +28,13 @@ def format_share(share: int) -> str:
     """Return *share* (hundredths of a percent) as a percentage."""
     whole, rest = divmod(share, _PERCENT)
     return f"{whole}.{rest:02}".rstrip("0") + "%" if rest else f"{whole}%"
+
+
+def bucket_of(route: str, key: bytes) -> int:
+    """
+    Return where, from 0 to 9,999, *key* stands among the requests of *route*: always at the same place.
+
+    A ramp gives the first places to its first model and the last places to its last one.
+    """
+    digest = blake2b(key, digest_size=8, key=route.encode()[:_MAX_SALT]).digest()
+    return int.from_bytes(digest, "big") % WHOLE

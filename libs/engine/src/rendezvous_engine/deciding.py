@@ -5,10 +5,8 @@ from collections.abc import Collection, Iterable
 from rendezvous_contracts.durations import format_duration
 
 from rendezvous_engine.mailbox import Mailbox
-from rendezvous_engine.policy import REFUSED, Policy, Verdict
-
-# A verdict, the encoded outputs to answer with, and why it is not a model's score.
-Choice = tuple[Verdict, bytes, str]
+from rendezvous_engine.policy import Policy
+from rendezvous_engine.verdicts import REFUSED, Choice
 
 
 def decide(box: Mailbox, policy: Policy, now: int) -> Choice | None:
@@ -27,10 +25,10 @@ def decide(box: Mailbox, policy: Policy, now: int) -> Choice | None:
     for tier in policy.tiers:
         if in_hope and tier.after_us > elapsed and not overdue:
             return None
-        model = tier.selector.pick(box.usable)
-        if model is not None:
-            return tier.verdicts[model], box.usable[model], ""
-        in_hope = in_hope or not tier.selector.hopeless(box.failed)
+        choice = tier.selector.choose(box)
+        if choice is not None:
+            return choice
+        in_hope = in_hope or not tier.selector.hopeless(box)
     if in_hope and not overdue:
         return None
     return policy.defaulted, policy.default, _why_default(box, policy, waited=in_hope)

@@ -25,12 +25,13 @@ from scoring.v1.answer_pb2 import AnswerHead
 from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreHead
 
-from rendezvous_engine.deciding import Choice, decide, next_opening, with_problem, without_policy
+from rendezvous_engine.deciding import decide, next_opening, with_problem, without_policy
 from rendezvous_engine.encoding import encode_answer, encode_decision
 from rendezvous_engine.mailbox import Mailbox, Place
 from rendezvous_engine.memory import EarlyScore, EarlyScores, Remembered
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import Policies
+from rendezvous_engine.verdicts import Choice
 
 OPENED: Final = InputOutcome.OPENED
 

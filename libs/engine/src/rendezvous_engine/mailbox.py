@@ -16,7 +16,8 @@ from rendezvous_engine.encoding import (
     pack_after,
 )  # fmt: skip
 from rendezvous_engine.outcomes import ScoreOutcome
-from rendezvous_engine.policy import Policy, Verdict
+from rendezvous_engine.policy import Policy
+from rendezvous_engine.verdicts import Verdict
 
 _OK: Final = int(ScoreStatus.SCORE_STATUS_OK)
 # Reading a member of an Enum takes longer than all the rest of a small function.

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.errors import BadNameError
 from rendezvous_contracts.names import parse_model_id
+from rendezvous_contracts.values import from_value
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.stream import Record
 from scoring.v1.input_pb2 import InputFrame
@@ -69,7 +70,7 @@ def _fill(frame: InputFrame, request: Request, plan: Plan | None) -> Outcome:
         frame.problem = f"there is no route {frame.route!r}"
         return Outcome.UNKNOWN_ROUTE
     try:
-        _name(frame, request)
+        _name(frame, request, plan)
         frame.features = encoded_features(plan, request.fields)
     except NoFeaturesError as error:
         frame.problem = str(error)[:_MAX_PROBLEM]
@@ -77,17 +78,24 @@ def _fill(frame: InputFrame, request: Request, plan: Plan | None) -> Outcome:
     return Outcome.EXTRACTED
 
 
-def _name(frame: InputFrame, request: Request) -> None:
-    if len(request.key) > _MAX_KEY:
-        raise NoFeaturesError(
-            f"request: key has {len(request.key)} characters; at most {_MAX_KEY} are allowed"
-        )
-    frame.key = request.key
+def _name(frame: InputFrame, request: Request, plan: Plan) -> None:
+    key = request.key or _key(request, plan)
+    if len(key) > _MAX_KEY:
+        raise NoFeaturesError(f"request: key has {len(key)} characters; at most {_MAX_KEY} are allowed")
+    frame.key = key
     if request.model:
         try:
             frame.model = str(parse_model_id(request.model))
         except BadNameError as error:
             raise NoFeaturesError(f"request: model: {error}") from error
+
+
+def _key(request: Request, plan: Plan) -> str:
+    """Return what the route's key field holds, as text; empty where it holds nothing or what is no name."""
+    if not plan.key or plan.key not in request.fields.values:
+        return ""
+    value = from_value(request.fields.values[plan.key])
+    return str(value) if isinstance(value, str | int | float) else ""
 
 
 def _tame(frame: InputFrame, plan: Plan | None, now: Now) -> bool:

@@ -14,7 +14,8 @@ class Plan:
     """
     One revision of a route, ready to run.
 
-    *checker*: None where any fields are welcome. *flaw*: why this revision cannot extract at all; the
+    *checker*: None where any fields are welcome. *key*: the field that says which key a request has if it
+    does not say so itself. *flaw*: why this revision cannot extract at all; the
     control fold refuses such a route, so only a log written by other means has one.
     """
 
@@ -24,6 +25,7 @@ class Plan:
     extraction: Extraction
     checker: FieldChecker | None = None
     flaw: str = ""
+    key: str = ""
 
 
 class Plans:
@@ -55,7 +57,7 @@ def compile_plan(revision: Revision) -> Plan:
     except BadExtractorError as error:
         extraction = Extraction(route.extractor.name, 0, dict)
         flaw = f"revision {revision.number} of route {route.name} cannot extract: {error}"
-    return Plan(route.name, revision.number, route.sla_us, extraction, _checker(route), flaw)
+    return Plan(route.name, revision.number, route.sla_us, extraction, _checker(route), flaw, route.key)
 
 
 def _checker(route: Route) -> FieldChecker | None:

@@ -9,7 +9,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 from rendezvous_engine.engine import Effects
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
-from rendezvous_engine.policy import Verdict
+from rendezvous_engine.verdicts import Verdict
 from rendezvous_runtime.metrics import SECONDS
 from scoring.v1.answer_pb2 import Source
 

@@ -40,5 +40,6 @@ class PolicyBook:
             return None
         if len(self._compiled) >= self._KEPT:
             del self._compiled[next(iter(self._compiled))]
-        policy = self._compiled[route, number] = compile_policy(revision.route, number)
+        policy = compile_policy(revision.route, number, revision.qualities)
+        self._compiled[route, number] = policy
         return policy

@@ -102,7 +102,7 @@ class Answer(_message.Message):
     revision: _builtins.int
     source: Global___Source.ValueType
     model: _builtins.str
-    """name@version of the model that answered; empty with another source."""
+    """name@version of the model that answered; empty with another source, and where rule combines several."""
     tier: _builtins.int
     """1-based place of the tier in the schedule; 0: none."""
     rule: _builtins.str
