@@ -5,10 +5,10 @@ from typing import Annotated
 
 import typer
 
-from rendezvous_cli import apply, get, send, stack
+from rendezvous_cli import apply, get, send, stack, topics
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for module in (apply, get, send, stack):
+for module in (apply, get, send, stack, topics):
     module.register(app)
 
 

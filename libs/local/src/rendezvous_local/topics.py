@@ -1,7 +1,7 @@
 """Creates the topics of the contracts in a broker."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from confluent_kafka import KafkaError, KafkaException
@@ -14,27 +14,38 @@ _TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.02
 
 
-def create_topics(bootstrap_servers: str, partitions: int, specs: Iterable[TopicSpec] = TOPICS) -> None:
+def create_topics(
+    bootstrap_servers: str,
+    partitions: int,
+    specs: Iterable[TopicSpec] = TOPICS,
+    *,
+    replication_factor: int = 1,
+    options: Mapping[str, str] | None = None,
+) -> tuple[str, ...]:
     """
     Create the topics that do not exist yet, per-request ones with *partitions*, and wait for them.
 
-    Raises LocalError when one exists with another number of partitions, NotReadyError when the broker does
-    not do it within 30 seconds.
+    *replication_factor*: on how many brokers each partition is kept. *options*: librdkafka properties, for
+    security. Returns the names of those that were created. Raises LocalError when one exists with another
+    number of partitions, NotReadyError when the broker does not do it within 30 seconds.
     """
     wanted = {spec.name: (spec, partitions if spec.per_request else 1) for spec in specs}
-    admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
+    admin = AdminClient({**(options or {}), "bootstrap.servers": bootstrap_servers, "log_level": 0})
     new = [
-        NewTopic(name, num_partitions=count, replication_factor=1, config=dict(spec.config))
+        NewTopic(name, num_partitions=count, replication_factor=replication_factor, config=dict(spec.config))
         for name, (spec, count) in wanted.items()
     ]
+    created = []
     for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
         try:
             future.result(_TIMEOUT_S)
+            created.append(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise NotReadyError(f"topic {name} could not be created: {error.args[0].str()}") from error
     for name, (_, count) in wanted.items():
         _await_partitions(admin, name, count)
+    return tuple(created)
 
 
 def _await_partitions(admin: AdminClient, name: str, count: int) -> None:

@@ -1,0 +1,1 @@
+"""The wine example in containers: what docker-compose.yml runs beside the services."""
