@@ -19,7 +19,8 @@ def test_an_application_that_is_not_run_says_which_model_it_waits_for(tmp_path: 
 def test_importing_the_service_imports_no_runtime() -> None:
     code = (
         "import sys, rendezvous_model_container.app, rendezvous_canary.app;"
-        "print(sorted({'jpype', 'pypmml', 'tensorflow'} & set(sys.modules)))"
+        "heavy = {'jpype', 'pypmml', 'tensorflow', 'onnxruntime', 'numpy', 'pandas', 'sklearn'};"
+        "print(sorted(heavy & set(sys.modules)))"
     )
 
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
