@@ -4,6 +4,7 @@ import pytest
 from rendezvous_control.state import ModelEntry, Stamp
 from rendezvous_models.lifecycle import NEXT, Action, Course, Phase, next_action
 from rendezvous_runtime.clock import Now
+from scoring.v1.control_pb2 import Field, Golden, Model
 
 from tests.support.control import model
 
@@ -12,6 +13,15 @@ STAMP = Stamp(0, "c", "ada", 1, "a test")
 DESCRIPTOR = model("wine", "1", b"one")
 ENTRY = ModelEntry(DESCRIPTOR, STAMP)
 REMOVED = replace(ENTRY, removed=STAMP)
+
+
+def changed(**values: object) -> Model:
+    """DESCRIPTOR, but for *values*."""
+    said = Model(**values)  # type: ignore[arg-type]
+    known = Model()
+    known.CopyFrom(DESCRIPTOR)
+    known.MergeFrom(said)
+    return known
 
 
 def _in(phase: Phase, due: int | None = None) -> Course:
@@ -26,6 +36,15 @@ def _in(phase: Phase, due: int | None = None) -> Course:
         (Course("wine@1"), ENTRY, Action.LOAD),
         (_in(Phase.READY), ENTRY, Action.NOTHING),
         (_in(Phase.READY), ModelEntry(model("wine", "1", b"two"), STAMP), Action.LOAD),
+        (_in(Phase.READY), ModelEntry(changed(options={"threads": "2"}), STAMP), Action.LOAD),
+        (_in(Phase.READY), ModelEntry(changed(golden=[Golden()]), STAMP), Action.LOAD),
+        (_in(Phase.READY), ModelEntry(changed(golden_tolerance=0.0), STAMP), Action.LOAD),
+        (_in(Phase.READY), ModelEntry(changed(outputs=[Field(name="quality")]), STAMP), Action.LOAD),
+        (
+            _in(Phase.READY),
+            ModelEntry(changed(quality=0.9, description="d", author="a"), STAMP),
+            Action.NOTHING,
+        ),
         (_in(Phase.READY), REMOVED, Action.DRAIN),
         (_in(Phase.READY), None, Action.DRAIN),
         (_in(Phase.FAILED), ENTRY, Action.NOTHING),

@@ -1,20 +1,23 @@
+import io
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rendezvous_contracts.values import to_fields
 from rendezvous_control.fold import apply
 from rendezvous_control.state import State
 from rendezvous_models import report
 from rendezvous_models.artifacts import ArtifactRules, ArtifactStore
-from rendezvous_models.contract import ModelRuntime
+from rendezvous_models.contract import Failure, ModelRuntime, Outputs, Row
 from rendezvous_models.errors import BadModelError
 from rendezvous_models.lifecycle import Phase
 from rendezvous_models.loader import Loader
 from rendezvous_models.shelf import Shelf
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.testing import VirtualClock
-from scoring.v1.control_pb2 import Control, Model, RemoveModel
+from scoring.v1.control_pb2 import Control, Golden, Model, RemoveModel
 from scoring.v1.status_pb2 import ModelState, Status
 
 from tests.support.control import control, model
@@ -158,6 +161,82 @@ def test_a_model_that_cannot_be_loaded_or_warmed_up_never_serves(
     assert (world.phase(), world.reason) == (Phase.FAILED, reason)
     assert (world.loader.courses[NAME].due is not None) == due
     assert not world.shelf.ready
+
+
+def golden(alcohol: float, quality: float) -> Golden:
+    return Golden(inputs=to_fields({"alcohol": alcohol}), outputs=to_fields({"quality": quality}))
+
+
+def test_a_model_that_answers_its_golden_records_serves_and_says_how_fast_it_is(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+
+    def slow(row: Row) -> Outputs | Failure:
+        world.clock.advance(40)
+        return halved(row)
+
+    world.create = lambda _: FunctionRuntime(slow)
+    checked = model("wine", "1")
+    checked.golden.extend([golden(10.0, 5.0), golden(12.0, 6.0)])
+    world.add(checked)
+
+    world.loader.step()
+
+    assert world.phase() is Phase.READY
+    (status,) = world.status().models
+    assert (status.gate_row_us, status.gate_batched_row_us) == (40, 40)
+
+
+def test_a_model_that_answers_a_golden_record_otherwise_never_serves(tmp_path: Path) -> None:
+    world = _World(tmp_path)
+    checked = model("wine", "1")
+    checked.golden.extend([golden(10.0, 5.0), golden(12.0, 6.1)])
+    world.add(checked)
+
+    for _ in range(2):
+        world.loader.step()
+        world.clock.advance(120_000_000)
+
+    assert world.phase() is Phase.FAILED
+    assert world.reason == "golden record 2: quality is number 6.0, expected number 6.1"
+    assert not world.shelf.ready
+    assert [runtime.ready for runtime in world.made] == [False]
+
+
+class _Folder(FunctionRuntime):
+    """A runtime whose artifact is an archive."""
+
+    unpacks = True
+
+    def load(self, artifact: Path) -> None:
+        self.found = sorted(path.name for path in artifact.iterdir())
+
+
+def test_a_runtime_that_unpacks_gets_the_folder_of_the_archive(tmp_path: Path) -> None:
+    runtime = _Folder()
+    world = _World(tmp_path, lambda _: runtime)
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as container:
+        container.writestr("wine/saved_model.pb", b"graph")
+        container.writestr("wine/assets/words.txt", b"red")
+    world.add(model("wine", "1", target.getvalue()))
+
+    world.loader.step()
+
+    assert world.phase() is Phase.READY
+    assert runtime.found == ["assets", "saved_model.pb"]
+
+
+def test_an_archive_that_is_refused_fails_with_the_reason(tmp_path: Path) -> None:
+    world = _World(tmp_path, lambda _: _Folder())
+    world.add(model("wine", "1", b"<PMML/>"))
+
+    world.loader.step()
+
+    assert (world.phase(), world.reason) == (
+        Phase.FAILED,
+        "the archive is refused: it is not a tar, tar.gz or zip",
+    )
+    assert world.loader.courses[NAME].due is None
 
 
 def test_a_replacement_that_fails_leaves_the_old_one_serving(tmp_path: Path) -> None:

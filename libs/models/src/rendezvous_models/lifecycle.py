@@ -15,6 +15,7 @@ from scoring.v1.control_pb2 import Model
 
 _FIRST_RETRY_US: Final = 1_000_000
 _LAST_RETRY_US: Final = 60_000_000
+_ONLY_SAID: Final = ("name", "version", "description", "data_type", "quality", "author")
 
 
 class Phase(Enum):
@@ -97,11 +98,16 @@ def next_action(course: Course, entry: ModelEntry | None, now: Now) -> Action:
 
 def _loads_alike(new: Model, old: Model | None) -> bool:
     """Whether loading *new* would give what loading *old* gave: descriptions and the like may differ."""
-    return old is not None and (new.type, new.artifact, list(new.inputs)) == (
-        old.type,
-        old.artifact,
-        list(old.inputs),
-    )
+    return old is not None and _to_load(new) == _to_load(old)
+
+
+def _to_load(model: Model) -> Model:
+    """Return what *model* says that decides what is loaded, how, and whether it may serve."""
+    said = Model()
+    said.CopyFrom(model)
+    for field in _ONLY_SAID:
+        said.ClearField(field)
+    return said
 
 
 def _when_gone(course: Course, now: Now) -> Action:

@@ -15,10 +15,10 @@ from scoring.v1.control_pb2 import Model
 from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import ModelRuntime
 from rendezvous_models.errors import ModelError
+from rendezvous_models.gate import pass_gate
 from rendezvous_models.lifecycle import Action, Course, Phase, next_action
 from rendezvous_models.shelf import ReadyModel, Shelf
 from rendezvous_models.validation import InputValidator
-from rendezvous_models.warmup import warm_up
 
 _LONGEST_WAIT_S: Final = 0.5
 _TURN_S: Final = 0.002
@@ -112,14 +112,22 @@ class Loader:
             self._to(course.name, Phase.READY)
 
     def _prepare(self, name: str, descriptor: Model) -> ReadyModel:
-        path = self._store.fetch(descriptor.artifact)
+        in_use = {held.runtime.descriptor.artifact.sha256 for held in self._shelf.ready.values()}
+        path = self._store.fetch(descriptor.artifact, in_use)
         self._to(name, Phase.LOADING)
         runtime = self._create(descriptor)
+        if runtime.unpacks:
+            path = self._store.unpack(descriptor.artifact, in_use)
         runtime.load(path)
-        self._to(name, Phase.WARMING)
-        metadata = runtime.metadata()
-        warm_up(runtime, descriptor.inputs or metadata.inputs, self._clock)
-        return ReadyModel(name, runtime, InputValidator(descriptor.inputs, metadata))
+        try:
+            self._to(name, Phase.WARMING)
+            validator = InputValidator(descriptor.inputs, runtime.metadata())
+            latency = pass_gate(runtime, descriptor, validator, self._clock)
+        except BaseException:
+            runtime.unload()
+            raise
+        _log.info("model passed its gate", model=name, golden=len(descriptor.golden), **latency._asdict())
+        return ReadyModel(name, runtime, validator, latency)
 
     def _swap(self, name: str, model: ReadyModel | None) -> None:
         """Put *model* on the shelf, or nothing, and unload what was there once nobody reads it."""

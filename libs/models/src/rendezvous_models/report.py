@@ -45,5 +45,7 @@ def describe(
                 reason=course.reason or ("" if held else course.phase.value),
                 since_us=course.since_us,
                 usage=held.usage.to_message() if held else None,
+                gate_row_us=held.latency.row_us if held else 0.0,
+                gate_batched_row_us=held.latency.batched_row_us if held else 0.0,
             )
         )

@@ -8,15 +8,17 @@ from types import MappingProxyType
 from rendezvous_models.contract import ModelRuntime
 from rendezvous_models.usage import UsageCounter
 from rendezvous_models.validation import InputValidator
+from rendezvous_models.warmup import NOT_MEASURED, Latency
 
 
 @dataclass(frozen=True)
 class ReadyModel:
-    """A model that can score: loaded, warmed up, with its inputs' fields compiled."""
+    """A model that can score: loaded, through its gate (*latency*), with its inputs' fields compiled."""
 
     name: str  # name@version
     runtime: ModelRuntime
     validator: InputValidator
+    latency: Latency = NOT_MEASURED
     usage: UsageCounter = field(default_factory=UsageCounter)
 
 

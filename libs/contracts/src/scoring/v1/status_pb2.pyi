@@ -132,6 +132,8 @@ class ModelStatus(_message.Message):
     REASON_FIELD_NUMBER: _builtins.int
     SINCE_US_FIELD_NUMBER: _builtins.int
     USAGE_FIELD_NUMBER: _builtins.int
+    GATE_ROW_US_FIELD_NUMBER: _builtins.int
+    GATE_BATCHED_ROW_US_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """name@version"""
     type: _builtins.str
@@ -140,6 +142,9 @@ class ModelStatus(_message.Message):
     reason: _builtins.str
     """Why it failed, for people."""
     since_us: _builtins.int
+    gate_row_us: _builtins.float
+    """What a row took before the model served, in microseconds: alone, and in batches. 0: not measured."""
+    gate_batched_row_us: _builtins.float
     @_builtins.property
     def usage(self) -> Global___Usage: ...
     def __init__(
@@ -152,10 +157,12 @@ class ModelStatus(_message.Message):
         reason: _builtins.str = ...,
         since_us: _builtins.int = ...,
         usage: Global___Usage | None = ...,
+        gate_row_us: _builtins.float = ...,
+        gate_batched_row_us: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["usage", b"usage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "model", b"model", "reason", b"reason", "since_us", b"since_us", "state", b"state", "type", b"type", "usage", b"usage"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "gate_batched_row_us", b"gate_batched_row_us", "gate_row_us", b"gate_row_us", "model", b"model", "reason", b"reason", "since_us", b"since_us", "state", b"state", "type", b"type", "usage", b"usage"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
