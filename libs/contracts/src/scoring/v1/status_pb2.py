@@ -4,40 +4,43 @@
 # source: scoring/v1/status.proto
 # Protobuf Python Version: 7.35.1
 """Generated protocol buffer code."""
-
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
-
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC, 7, 35, 1, "", "scoring/v1/status.proto"
+    _runtime_version.Domain.PUBLIC,
+    7,
+    35,
+    1,
+    '',
+    'scoring/v1/status.proto'
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
-    b'\n\x17scoring/v1/status.proto\x12\nscoring.v1"\xf7\x01\n\x06Status\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\r\n\x05\x61t_us\x18\x03 \x01(\x06\x12\x16\n\x0e\x63ontrol_offset\x18\x04 \x01(\x04\x12\r\n\x05ready\x18\x05 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12"\n\x06passed\x18\x07 \x03(\x0b\x32\x12.scoring.v1.Passed\x12\'\n\x06models\x18\x08 \x03(\x0b\x32\x17.scoring.v1.ModelStatus\x12%\n\x08refusals\x18\t \x03(\x0b\x32\x13.scoring.v1.Refusal\x12\x10\n\x08stopping\x18\n \x01(\x08"<\n\x06Passed\x12\r\n\x05route\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04"\xdc\x01\n\x0bModelStatus\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.scoring.v1.ModelState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08since_us\x18\x06 \x01(\x06\x12 \n\x05usage\x18\x07 \x01(\x0b\x32\x11.scoring.v1.Usage\x12\x13\n\x0bgate_row_us\x18\x08 \x01(\x02\x12\x1b\n\x13gate_batched_row_us\x18\t \x01(\x02"{\n\x05Usage\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\x04\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x04\x12\x0e\n\x06min_us\x18\x04 \x01(\r\x12\x0e\n\x06max_us\x18\x05 \x01(\r\x12\x0e\n\x06p50_us\x18\x06 \x01(\r\x12\x0e\n\x06p99_us\x18\x07 \x01(\r"=\n\x07Refusal\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t*\x8b\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x12\x18\n\x14MODEL_STATE_DRAINING\x10\x04\x62\x06proto3'
-)
+
+
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17scoring/v1/status.proto\x12\nscoring.v1\"\xf7\x01\n\x06Status\x12\x10\n\x08instance\x18\x01 \x01(\t\x12\x0f\n\x07service\x18\x02 \x01(\t\x12\r\n\x05\x61t_us\x18\x03 \x01(\x06\x12\x16\n\x0e\x63ontrol_offset\x18\x04 \x01(\x04\x12\r\n\x05ready\x18\x05 \x01(\x08\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\x12\"\n\x06passed\x18\x07 \x03(\x0b\x32\x12.scoring.v1.Passed\x12\'\n\x06models\x18\x08 \x03(\x0b\x32\x17.scoring.v1.ModelStatus\x12%\n\x08refusals\x18\t \x03(\x0b\x32\x13.scoring.v1.Refusal\x12\x10\n\x08stopping\x18\n \x01(\x08\"<\n\x06Passed\x12\r\n\x05route\x18\x01 \x01(\t\x12\x11\n\tpartition\x18\x02 \x01(\r\x12\x10\n\x08revision\x18\x03 \x01(\x04\"\xdc\x01\n\x0bModelStatus\x12\r\n\x05model\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12%\n\x05state\x18\x04 \x01(\x0e\x32\x16.scoring.v1.ModelState\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x10\n\x08since_us\x18\x06 \x01(\x06\x12 \n\x05usage\x18\x07 \x01(\x0b\x32\x11.scoring.v1.Usage\x12\x13\n\x0bgate_row_us\x18\x08 \x01(\x02\x12\x1b\n\x13gate_batched_row_us\x18\t \x01(\x02\"{\n\x05Usage\x12\r\n\x05\x63ount\x18\x01 \x01(\x04\x12\x0e\n\x06\x66\x61iled\x18\x02 \x01(\x04\x12\x13\n\x0b\x64uration_us\x18\x03 \x01(\x04\x12\x0e\n\x06min_us\x18\x04 \x01(\r\x12\x0e\n\x06max_us\x18\x05 \x01(\r\x12\x0e\n\x06p50_us\x18\x06 \x01(\r\x12\x0e\n\x06p99_us\x18\x07 \x01(\r\"=\n\x07Refusal\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t*\x8b\x01\n\nModelState\x12\x1b\n\x17MODEL_STATE_UNSPECIFIED\x10\x00\x12\x17\n\x13MODEL_STATE_LOADING\x10\x01\x12\x15\n\x11MODEL_STATE_READY\x10\x02\x12\x16\n\x12MODEL_STATE_FAILED\x10\x03\x12\x18\n\x14MODEL_STATE_DRAINING\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, "scoring.v1.status_pb2", _globals)
+_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'scoring.v1.status_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
-    DESCRIPTOR._loaded_options = None
-    _globals["_MODELSTATE"]._serialized_start = 763
-    _globals["_MODELSTATE"]._serialized_end = 902
-    _globals["_STATUS"]._serialized_start = 40
-    _globals["_STATUS"]._serialized_end = 287
-    _globals["_PASSED"]._serialized_start = 289
-    _globals["_PASSED"]._serialized_end = 349
-    _globals["_MODELSTATUS"]._serialized_start = 352
-    _globals["_MODELSTATUS"]._serialized_end = 572
-    _globals["_USAGE"]._serialized_start = 574
-    _globals["_USAGE"]._serialized_end = 697
-    _globals["_REFUSAL"]._serialized_start = 699
-    _globals["_REFUSAL"]._serialized_end = 760
+  DESCRIPTOR._loaded_options = None
+  _globals['_MODELSTATE']._serialized_start=763
+  _globals['_MODELSTATE']._serialized_end=902
+  _globals['_STATUS']._serialized_start=40
+  _globals['_STATUS']._serialized_end=287
+  _globals['_PASSED']._serialized_start=289
+  _globals['_PASSED']._serialized_end=349
+  _globals['_MODELSTATUS']._serialized_start=352
+  _globals['_MODELSTATUS']._serialized_end=572
+  _globals['_USAGE']._serialized_start=574
+  _globals['_USAGE']._serialized_end=697
+  _globals['_REFUSAL']._serialized_start=699
+  _globals['_REFUSAL']._serialized_end=760
 # @@protoc_insertion_point(module_scope)
