@@ -1,21 +1,33 @@
 """Whatever a route says can be written as text and read back; whatever a text says, reading it is safe."""
 
+import json
+from base64 import b64encode
+from itertools import pairwise
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 from rendezvous_contracts.errors import BadPolicyError
 from rendezvous_contracts.policy import (
+    DeploymentDocument,
     ModelDocument,
     RouteDocument,
+    deployment_to_document,
     model_to_document,
     parse_documents,
     route_to_document,
     write_documents,
 )
+from rendezvous_contracts.policy_schema import POLICY_SCHEMA
+from rendezvous_contracts.routes import COMBINATIONS
 from rendezvous_contracts.values import to_fields
 from scoring.v1.control_pb2 import (
     Artifact,
+    Combination,
+    Combined,
     Compute,
+    Deployment,
     Extractor,
     Field,
     FieldType,
@@ -26,11 +38,14 @@ from scoring.v1.control_pb2 import (
     Route,
     Scale,
     Select,
+    Share,
     Step,
     Tier,
+    Weighted,
 )
 from scoring.v1.value_pb2 import Tensor
 
+SCHEMA = Draft202012Validator(POLICY_SCHEMA)
 TRICKY = st.sampled_from(
     ["no", "1e3", "~", "12:30", "0x1f", "- a", "a: b", "#", "é\n\tü", "\x85", "'", '"', "=", "<<", "."]
 )
@@ -61,8 +76,37 @@ FIELDS = st.builds(
     categories=st.lists(TEXTS, max_size=3),
 )
 FIELD_LISTS = st.lists(FIELDS, max_size=4, unique_by=lambda field: field.name)
-TIERS = st.builds(Tier, after_us=DURATIONS, model=MODEL_IDS) | st.builds(
-    Tier, after_us=DURATIONS, any=st.just(value=True)
+
+
+@st.composite
+def divided(draw: st.DrawFn) -> Weighted:
+    models = draw(st.lists(MODEL_IDS, min_size=1, max_size=3, unique=True))
+    cuts = sorted(draw(st.lists(st.integers(0, 10_000), min_size=len(models) - 1, max_size=len(models) - 1)))
+    sizes = (high - low for low, high in pairwise([0, *cuts, 10_000]))
+    return Weighted(
+        shares=[Share(model=model, share=size) for model, size in zip(models, sizes, strict=True)]
+    )
+
+
+@st.composite
+def combinations(draw: st.DrawFn) -> Combined:
+    models = draw(st.lists(MODEL_IDS, min_size=1, max_size=3))
+    combined = Combined(
+        combination=draw(st.sampled_from(list(COMBINATIONS.values()))),
+        models=models,
+        at_least=draw(st.integers(1, len(models))),
+    )
+    if combined.combination == Combination.COMBINATION_MAJORITY:
+        combined.field = draw(TEXTS)
+    return combined
+
+
+TIERS = st.one_of(
+    st.builds(Tier, after_us=DURATIONS, model=MODEL_IDS),
+    st.builds(Tier, after_us=DURATIONS, any=st.just(value=True)),
+    st.builds(Tier, after_us=DURATIONS, best_quality=st.just(value=True)),
+    st.builds(Tier, after_us=DURATIONS, weighted=divided()),
+    st.builds(Tier, after_us=DURATIONS, combined=combinations()),
 )
 STEPS = st.one_of(
     st.lists(TEXTS, min_size=1, max_size=3, unique=True).map(lambda names: Step(select=Select(fields=names))),
@@ -90,6 +134,8 @@ ROUTES = st.builds(
     late_us=DURATIONS,
     inputs=FIELD_LISTS,
     description=st.just("") | TEXTS,
+    key=st.just("") | TEXTS,
+    requires_approval=st.booleans(),
 )
 
 
@@ -102,6 +148,13 @@ def test_routes_survive_writing_and_reading(routes: list[Route]) -> None:
     documents = parse_documents(write_documents(map(route_to_document, whole)), "written")
 
     assert [document.route for document in documents if isinstance(document, RouteDocument)] == whole
+    for route in whole:
+        assert_fits_the_schema(route_to_document(route))
+
+
+def assert_fits_the_schema(document: dict[str, object]) -> None:
+    # As an editor sees it: bytes are base 64.
+    SCHEMA.validate(json.loads(json.dumps(document, default=lambda raw: b64encode(raw).decode())))
 
 
 def assert_read_or_refused(text: str) -> None:
@@ -145,6 +198,26 @@ def test_models_survive_writing_and_reading(model: Model) -> None:
     (document,) = parse_documents(write_documents([model_to_document(model)]), "written")
 
     assert document == ModelDocument("written", 1, model, None)
+    assert_fits_the_schema(model_to_document(model))
+
+
+DNS_NAMES = st.from_regex(r"[a-z0-9]{1,8}", fullmatch=True)
+OPTIONS = st.dictionaries(TEXTS, TEXTS, max_size=3)
+REPLICAS = st.integers(0, 1_000)
+DEPLOYMENTS = st.one_of(
+    st.builds(Deployment, name=DNS_NAMES, model=MODEL_IDS, replicas=REPLICAS, options=OPTIONS),
+    st.builds(Deployment, name=DNS_NAMES, versions_of=DNS_NAMES, image=TEXTS),
+    st.builds(Deployment, name=DNS_NAMES, route=DNS_NAMES, replicas=REPLICAS),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(DEPLOYMENTS)
+def test_deployments_survive_writing_and_reading(deployment: Deployment) -> None:
+    (document,) = parse_documents(write_documents([deployment_to_document(deployment)]), "written")
+
+    assert document == DeploymentDocument("written", 1, deployment)
+    assert_fits_the_schema(deployment_to_document(deployment))
 
 
 @settings(max_examples=60, deadline=None)

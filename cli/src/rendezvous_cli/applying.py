@@ -9,16 +9,23 @@ from typing import Final
 from rendezvous_client.control import ControlPublisher, ControlReader, new_control
 from rendezvous_contracts.changes import Change
 from rendezvous_contracts.names import ModelId
-from rendezvous_contracts.policy import Document, ModelDocument, RouteDocument, parse_documents
+from rendezvous_contracts.policy import (
+    DeploymentDocument,
+    Document,
+    ModelDocument,
+    RouteDocument,
+    parse_documents,
+)
 from rendezvous_control.fold import apply
 from rendezvous_control.state import Refused, State
-from scoring.v1.control_pb2 import AddModel, Artifact, Model, SetRoute, UpdateModel
+from scoring.v1.control_pb2 import AddModel, Artifact, Deploy, Model, SetRoute, UpdateModel
 
 from rendezvous_cli.errors import CliError
 from rendezvous_cli.fields import STDIN
 
 # A record holds 1,000,000 bytes; the rest is for what is said about the model.
 INLINE_BYTES: Final = 900_000
+_ORDER: Final = ("model", "route", "deployment")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +35,7 @@ class Wanted:
     kind: str
     name: str
     place: str
-    thing: Model | SetRoute
+    thing: Model | SetRoute | Deploy
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +57,17 @@ def read_wanted(text: str, source: str) -> list[Wanted]:
 
 
 def in_order(wanted: Iterable[Wanted]) -> list[Wanted]:
-    """Return *wanted* with the models first, for routes name them; otherwise in its order."""
-    return sorted(wanted, key=lambda each: each.kind != "model")
+    """Return *wanted* in the order in which one names the other; otherwise in its order."""
+    return sorted(wanted, key=lambda each: _ORDER.index(each.kind))
 
 
 def _wanted(document: Document, folder: Path) -> Wanted:
     place = f"{document.source}:{document.line}"
     if isinstance(document, RouteDocument):
         return Wanted("route", document.route.name, place, SetRoute(route=document.route))
+    if isinstance(document, DeploymentDocument):
+        deploy = Deploy(deployment=document.deployment)
+        return Wanted("deployment", document.deployment.name, place, deploy)
     model = _complete(document, folder, place)
     return Wanted("model", str(ModelId(model.name, model.version)), place, model)
 
@@ -115,7 +125,7 @@ class Applier:
 
 
 def _change(wanted: Wanted, state: State) -> Change:
-    if isinstance(wanted.thing, SetRoute):
+    if isinstance(wanted.thing, SetRoute | Deploy):
         return wanted.thing
     known = state.model(wanted.name)
     if known is None or known.model == wanted.thing:
@@ -124,17 +134,24 @@ def _change(wanted: Wanted, state: State) -> Change:
 
 
 def _expected(wanted: Wanted, state: State) -> int | None:
-    """Return the revision of a route as this author sees it, so that nobody's later change is overwritten."""
-    if wanted.kind != "route":
-        return None
-    entry = state.routes.get(wanted.name)
-    return entry.current.number if entry else 0
+    """Return the revision that this author sees, so that nobody's later change is overwritten."""
+    return None if wanted.kind == "model" else _number(wanted, state)
+
+
+def _number(wanted: Wanted, state: State) -> int:
+    """Return the revision of a route or the generation of a deployment; 0 before there is one."""
+    if wanted.kind == "route":
+        route = state.routes.get(wanted.name)
+        return route.current.number if route else 0
+    deployment = state.deployments.get(wanted.name)
+    return deployment.generation if deployment else 0
 
 
 def _done(wanted: Wanted, before: State, after: State, offset: int) -> Applied:
-    if wanted.kind == "route":
-        number = after.routes[wanted.name].current.number
-        return _applied(wanted, "created" if number == 1 else "updated", f"revision {number}", offset)
+    if wanted.kind != "model":
+        number = _number(wanted, after)
+        what = "revision" if wanted.kind == "route" else "generation"
+        return _applied(wanted, "created" if number == 1 else "updated", f"{what} {number}", offset)
     known = before.model(wanted.name) is not None
     return _applied(wanted, "updated" if known else "created", "", offset)
 

@@ -1,7 +1,7 @@
 """
-The policy language: routes and models as people write them, to and from messages.
+The policy language: routes, models and deployments as people write them, to and from messages.
 
-A text holds YAML documents, each a route or a model by its first key:
+A text holds YAML documents, each a route, a model or a deployment by its first key:
 
     route: wine
     sla: 50ms
@@ -14,6 +14,10 @@ A text holds YAML documents, each a route or a model by its first key:
     model: wine-forest@3
     type: pmml
     artifact: {path: wine-forest.pmml}
+    ---
+    deployment: forest
+    model: wine-forest@3
+    replicas: 2
 
 Nothing here opens a file: the path of an artifact is handed to whoever does. What only the control state can
 tell, such as whether a tier's model is registered, is for the fold to refuse.
@@ -23,16 +27,20 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from scoring.v1.control_pb2 import Model, Route
+from scoring.v1.control_pb2 import Deployment, Model, Route
 
+from rendezvous_contracts.policy_deployments import deployment_to_document, read_deployment
 from rendezvous_contracts.policy_models import model_to_document, read_model
 from rendezvous_contracts.policy_nodes import Place
 from rendezvous_contracts.policy_routes import read_route, route_to_document
 from rendezvous_contracts.policy_yaml import read_nodes, write_documents
 
 __all__ = [
+    "DeploymentDocument",
+    "Document",
     "ModelDocument",
     "RouteDocument",
+    "deployment_to_document",
     "model_to_document",
     "parse_documents",
     "route_to_document",
@@ -63,7 +71,16 @@ class ModelDocument:
     path: str | None
 
 
-Document = RouteDocument | ModelDocument
+@dataclass(frozen=True, slots=True)
+class DeploymentDocument:
+    """A deployment, and where it was read."""
+
+    source: str
+    line: int
+    deployment: Deployment
+
+
+Document = RouteDocument | ModelDocument | DeploymentDocument
 
 
 def parse_documents(text: str, source: str) -> list[Document]:
@@ -88,4 +105,12 @@ def _model(place: Place) -> Document:
     return ModelDocument(place.source, place.line, read.model, read.path)
 
 
-_KINDS: Final[Mapping[str, Callable[[Place], Document]]] = {"route": _route, "model": _model}
+def _deployment(place: Place) -> Document:
+    return DeploymentDocument(place.source, place.line, read_deployment(place))
+
+
+_KINDS: Final[Mapping[str, Callable[[Place], Document]]] = {
+    "route": _route,
+    "model": _model,
+    "deployment": _deployment,
+}

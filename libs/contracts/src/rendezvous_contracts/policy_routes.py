@@ -2,15 +2,15 @@
 
 from typing import Final
 
-from scoring.v1.control_pb2 import Route, Tier
+from scoring.v1.control_pb2 import Route
 
 from rendezvous_contracts.durations import format_duration
-from rendezvous_contracts.names import check_name, parse_model_id
+from rendezvous_contracts.names import check_name
 from rendezvous_contracts.policy_extractors import read_extractor, write_extractor
 from rendezvous_contracts.policy_fields import read_fields, read_values, write_fields, write_values
 from rendezvous_contracts.policy_nodes import Place, required
+from rendezvous_contracts.policy_tiers import read_model_id, read_model_ids, read_schedule, write_tier
 
-ANY: Final = "any"
 _KEYS: Final = (
     "route",
     "description",
@@ -23,6 +23,8 @@ _KEYS: Final = (
     "extract",
     "late",
     "inputs",
+    "key",
+    "requires_approval",
 )
 
 
@@ -32,39 +34,24 @@ def read_route(place: Place) -> Route:
     route = Route(
         name=parts["route"].checked(lambda text: check_name(text, "route name")),
         sla_us=required(parts, "sla", place).duration(),
-        schedule=_read_schedule(parts["schedule"]) if "schedule" in parts else [],
+        schedule=read_schedule(parts["schedule"]) if "schedule" in parts else [],
         default=read_values(required(parts, "default", place)),
-        canary=_model(parts["canary"]) if "canary" in parts else "",
+        canary=read_model_id(parts["canary"]) if "canary" in parts else "",
         models=_models(parts, "models"),
         shadows=_models(parts, "shadows"),
         late_us=parts["late"].duration() if "late" in parts else 0,
         inputs=read_fields(parts["inputs"]) if "inputs" in parts else [],
         description=parts["description"].text() if "description" in parts else "",
+        key=parts["key"].text() if "key" in parts else "",
+        requires_approval=parts["requires_approval"].flag() if "requires_approval" in parts else False,
     )
     if "extract" in parts:
         route.extractor.CopyFrom(read_extractor(parts["extract"]))
     return route
 
 
-def _model(place: Place) -> str:
-    return str(place.checked(parse_model_id))
-
-
 def _models(parts: dict[str, Place], key: str) -> list[str]:
-    return [_model(place) for place in parts[key].sequence()] if key in parts else []
-
-
-def _read_schedule(place: Place) -> list[Tier]:
-    return [_read_tier(tier) for tier in place.sequence()]
-
-
-def _read_tier(place: Place) -> Tier:
-    parts = place.mapping(("after", "use"))
-    after_us = parts["after"].duration() if "after" in parts else 0
-    use = required(parts, "use", place)
-    if use.text() == ANY:
-        return Tier(after_us=after_us, any=True)
-    return Tier(after_us=after_us, model=_model(use))
+    return read_model_ids(parts[key]) if key in parts else []
 
 
 def route_to_document(route: Route) -> dict[str, object]:
@@ -73,20 +60,17 @@ def route_to_document(route: Route) -> dict[str, object]:
         "route": route.name,
         "description": route.description,
         "sla": format_duration(route.sla_us),
-        "schedule": [_write_tier(tier) for tier in route.schedule],
+        "schedule": [write_tier(tier) for tier in route.schedule],
         "default": write_values(route.default),
         "canary": route.canary,
         "models": list(route.models),
         "shadows": list(route.shadows),
         "late": format_duration(route.late_us) if route.late_us else "",
         "inputs": write_fields(route.inputs),
+        "key": route.key,
+        "requires_approval": route.requires_approval,
     }
     said = {key: value for key, value in document.items() if value}
     if route.HasField("extractor"):
         said["extract"] = write_extractor(route.extractor)
     return said
-
-
-def _write_tier(tier: Tier) -> dict[str, object]:
-    use: dict[str, object] = {"use": tier.model or ANY}
-    return {"after": format_duration(tier.after_us)} | use if tier.after_us else use
