@@ -3,11 +3,12 @@
 import time
 import uuid
 from types import TracebackType
-from typing import Self
+from typing import Protocol, Self
 
 from confluent_kafka import KafkaError, Message, Producer
 from rendezvous_contracts.changes import Change, put_change
 from rendezvous_contracts.topics import CONTROL
+from rendezvous_control.envelope import Verifier
 from rendezvous_control.fold import fold_record
 from rendezvous_control.state import Refused, State
 from scoring.v1.control_pb2 import Control
@@ -22,11 +23,13 @@ class ControlReader:
     Folds the control log as far as it has been written; close it.
 
     *state* is what it says, *refused* (by offset) what changed nothing and why: as of the last catch_up.
+    *keys*: whose signatures count, as for the services; without, nobody looks at signatures.
     """
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, kafka: Kafka, keys: Verifier | None = None) -> None:
         self.state = State()
         self.refused: dict[int, Refused] = {}
+        self._keys = keys
         self._reader = TopicReader(kafka, CONTROL)
 
     def __enter__(self) -> Self:
@@ -44,15 +47,15 @@ class ControlReader:
     def catch_up(self) -> State:
         """Fold all that was written before this call; return the state."""
         for message in self._reader.catch_up():
-            self.state, refused = fold_record(self.state, message.value(), message.offset())
+            self.state, refused = fold_record(self.state, message.value(), message.offset(), self._keys)
             if refused is not None:
                 self.refused[refused.offset] = refused
         return self.state
 
 
-def read_state(kafka: Kafka) -> State:
+def read_state(kafka: Kafka, keys: Verifier | None = None) -> State:
     """Return the state that the control log folds to now."""
-    with ControlReader(kafka) as reader:
+    with ControlReader(kafka, keys) as reader:
         return reader.catch_up()
 
 
@@ -81,11 +84,20 @@ def new_control(
     return message
 
 
-class ControlPublisher:
-    """Writes to the control log; close it."""
+class MessageSigner(Protocol):
+    """Who signs in the name of the author."""
 
-    def __init__(self, kafka: Kafka) -> None:
+    def sign(self, message: Control) -> Control:
+        """Return *message* in an envelope, signed."""
+        ...
+
+
+class ControlPublisher:
+    """Writes to the control log; close it. *signer*: signs all that it writes."""
+
+    def __init__(self, kafka: Kafka, signer: MessageSigner | None = None) -> None:
         self._kafka = kafka
+        self._signer = signer
         self._producer = Producer(kafka.producer_config())
 
     def __enter__(self) -> Self:
@@ -102,7 +114,7 @@ class ControlPublisher:
 
     def publish(self, message: Control) -> int:
         """Append *message* and return its offset once it is safe. Whether it is applied, the fold says."""
-        value = message.SerializeToString()
+        value = (self._signer.sign(message) if self._signer else message).SerializeToString()
         if len(value) > MAX_RECORD_BYTES:
             raise TooLargeError(
                 f"the message has {len(value)} bytes and brokers take {MAX_RECORD_BYTES}: "

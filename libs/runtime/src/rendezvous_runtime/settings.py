@@ -65,6 +65,9 @@ class ServiceSettings(KafkaSettings):
     data_dir: Path = Field(default=Path("data"), description="what the process may keep on disk")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["json", "console"] = "json"
+    control_keys: Path | None = Field(
+        default=None, description="key ring; with one, unsigned and forged control messages are refused"
+    )
     session_timeout_ms: int = Field(
         default=6_000, ge=1_000, description="silence after which the group lets go of it"
     )

@@ -13,6 +13,7 @@ from rendezvous_contracts.topics import CONTROL, STATUS
 from yarl import URL
 
 from rendezvous_runtime.clock import Clock, SystemClock
+from rendezvous_runtime.control_keys import read_control_keys
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.data_plane import DataPlane
 from rendezvous_runtime.health import WaitingFor, nothing
@@ -122,7 +123,7 @@ def create_service_app(
     registry = registry or CollectorRegistry()
     ProcessCollector(registry=registry)
     app = _faust_app(settings)
-    follower = ControlFollower(control)
+    follower = ControlFollower(control, read_control_keys(settings.control_keys))
     app.data_plane = DataPlane(handler, settings, clock=clock, metrics=PlaneMetrics(registry))
     app.parts = Parts(
         settings=settings,

@@ -4,6 +4,7 @@ from collections import deque
 from typing import Final
 
 import structlog
+from rendezvous_control.envelope import Verifier
 from rendezvous_control.fold import fold_record
 from rendezvous_control.state import Refused, State
 
@@ -18,13 +19,15 @@ class ControlFollower:
     Follows the control log record by record.
 
     Nothing is published before the end that *expect* named is reached: nobody acts on what the log has
-    long overruled. *refusals* is the newest few, oldest first.
+    long overruled. *refusals* is the newest few, oldest first. *keys*: whose signatures count; without,
+    nobody looks at signatures.
     """
 
-    def __init__(self, view: ControlView) -> None:
+    def __init__(self, view: ControlView, keys: Verifier | None = None) -> None:
         self.state: State = view.state
         self.refusals: deque[Refused] = deque(maxlen=_REFUSALS)
         self._view = view
+        self._keys = keys
         self._end: int | None = None
         self._published = False
 
@@ -40,7 +43,7 @@ class ControlFollower:
 
     def fold(self, value: bytes | None, offset: int) -> None:
         """Fold the record *value* at *offset*; any bytes will do, a refusal is logged and kept."""
-        self.state, refused = fold_record(self.state, value, offset)
+        self.state, refused = fold_record(self.state, value, offset, self._keys)
         if refused is not None:
             self.refusals.append(refused)
             _log.warning(
