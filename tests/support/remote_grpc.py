@@ -15,15 +15,23 @@ _LONGEST_HANG_S = 20.0
 Behave = Callable[[Any, grpc.ServicerContext], Any]
 
 
-def listen(services: dict[str, dict[str, grpc.RpcMethodHandler]], port: int) -> tuple[grpc.Server, int]:
-    """Return a started server of *services* (name to methods) and its port; 0: any."""
-    server = grpc.server(ThreadPoolExecutor(4), options=(("grpc.so_reuseport", 0),))
-    server.add_generic_rpc_handlers(
-        tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items())
-    )
-    bound = server.add_insecure_port(f"127.0.0.1:{port}")
-    server.start()
-    return server, bound
+class Listener:
+    """A gRPC server of *services* (name to methods) on *port* (0: any), until stop."""
+
+    def __init__(self, services: dict[str, dict[str, grpc.RpcMethodHandler]], port: int) -> None:
+        self._threads = ThreadPoolExecutor(4)
+        # Who takes over a port has it alone.
+        self._server = grpc.server(self._threads, options=(("grpc.so_reuseport", 0),))
+        self._server.add_generic_rpc_handlers(
+            tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items())
+        )
+        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        self._server.start()
+
+    def stop(self) -> None:
+        """End it and all calls under way."""
+        self._server.stop(None).wait()
+        self._threads.shutdown()
 
 
 def method(function: Behave, request: Any) -> grpc.RpcMethodHandler:
@@ -60,7 +68,8 @@ class GrpcServer:
             "ModelMetadata": method(self._model_metadata, pb.ModelMetadataRequest),
             "ModelInfer": method(self._infer, pb.ModelInferRequest),
         }
-        self._server, self.port = listen({SERVICE: methods}, self.port)
+        self._listener = Listener({SERVICE: methods}, self.port)
+        self.port = self._listener.port
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -68,7 +77,7 @@ class GrpcServer:
 
     def stop(self) -> None:
         self.released.set()
-        self._server.stop(None).wait()
+        self._listener.stop()
 
     @property
     def url(self) -> str:

@@ -87,7 +87,9 @@ class HttpCaller:
             return future.result(timeout_s)
         except concurrent.futures.TimeoutError:
             future.cancel()
-            raise CallError("the server did not answer in time", blames=True) from None
+            raise CallError(
+                f"the server did not answer within {timeout_s * 1e3:.1f} ms", blames=True
+            ) from None
 
     async def _open(self) -> httpx.AsyncClient:
         transport = httpx.AsyncHTTPTransport(

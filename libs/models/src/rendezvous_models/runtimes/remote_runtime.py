@@ -106,6 +106,7 @@ class RemoteRuntime(ModelRuntime):
         self._ending = threading.Event()
         self._probe = threading.Thread(target=self._watch, name="remote-model-probe", daemon=True)
         self._probe_s = 0.0
+        self._last_heard = "ready"
 
     @abstractmethod
     def open(self, data: bytes) -> tuple[RemoteDocument, RemoteModel]:
@@ -176,17 +177,19 @@ class RemoteRuntime(ModelRuntime):
         while model is not None and not self._ending.wait(self._probe_s):
             try:
                 model.refresh()
-                self._note(serving=model.serving(min(_LONGEST_PROBE_S, max(self._timeout_s, 0.1))))
+                self._serving = model.serving(min(_LONGEST_PROBE_S, max(self._timeout_s, 0.1)))
+                self._circuit.probed(_us(time.monotonic()))
+                self._heard("ready" if self._serving else "the server says that the model is not ready")
             except (CallError, ModelError) as error:
-                _log.info("a probe was not answered", model=self.descriptor.name, reason=str(error))
+                self._heard(str(error))
             except Exception:  # noqa: BLE001 - the probe goes on
                 _log.exception("a probe failed", model=self.descriptor.name)
 
-    def _note(self, *, serving: bool) -> None:
-        if serving != self._serving:
-            _log.warning("a server's readiness changed", model=self.descriptor.name, serving=serving)
-        self._serving = serving
-        self._circuit.probed(_us(time.monotonic()))
+    def _heard(self, what: str) -> None:
+        """Log *what* the probe heard, if that is new."""
+        if what != self._last_heard:
+            self._last_heard = what
+            _log.info("what the server of a remote model says", model=self.descriptor.name, probe=what)
 
     def unload(self) -> None:
         """Close the connections; what the server holds stays there, for others may ask it."""
