@@ -1,0 +1,178 @@
+"""The wine example in containers: up, asked, rolled out, killed and gone. Tests run in their order."""
+
+import json
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import quote
+from urllib.request import urlopen
+
+import pytest
+from rendezvous_client import Answered, ClientError, GatewayAsker, Question
+from rendezvous_local.ports import free_port
+
+from examples.wine.dataset import Wines, read_wines
+from tests.support.compose import Compose, why_no_compose
+from tests.support.polling import wait_until
+
+pytestmark = [pytest.mark.docker, pytest.mark.timeout(1_200)]
+
+PROJECT: Final = "rendezvous-test"
+PORTS: Final = ("GATEWAY", "KAFKA", "PROMETHEUS", "GRAFANA")
+SCORING: Final = ("wine-forest-1", "wine-forest-2", "wine-mlp-1", "canary")
+OURS: Final = ("gateway", "feature-extractor", "rendezvous", "decoy", *SCORING)
+# All but Grafana, which shows what Prometheus has: nothing here asks it.
+STAYING: Final = ("kafka", *OURS, "prometheus")
+ONCE: Final = ("topics", "models")
+BUILT: Final = (*ONCE, "gateway", "feature-extractor", "rendezvous", "decoy", "wine-forest-1", "canary")
+FIRST_ANSWER_S: Final = 60.0
+PATIENCE_S: Final = 60.0
+SECOND: Final = "wine-forest@2"
+USER: Final = "10001:10001"
+
+
+@dataclass
+class Wine:
+    """The system, and somebody who asks it about wines."""
+
+    compose: Compose
+    gateway: str
+    prometheus: str
+    wines: Wines
+    first_answer_s: float = 0.0
+
+    def ask(self, number: int = 0, name: str = "") -> Answered:
+        """Return the answer about a wine, asked over a connection of its own."""
+        fields = dict(zip(self.wines.names, self.wines.features[number], strict=True))
+        question = Question("wine", fields, id=name) if name else Question("wine", fields)
+        with GatewayAsker(self.gateway) as asker:
+            return asker.ask(question)
+
+    def answered_by_a_model(self) -> Answered | None:
+        """Return the answer to a question if a model gave it."""
+        try:
+            answer = self.ask()
+        except ClientError:
+            return None
+        return answer if answer.source == "model" else None
+
+    def wait_answered(self, timeout_s: float = PATIENCE_S) -> Answered:
+        """Return the first answer that a model gives."""
+        answer = wait_until(self.answered_by_a_model, timeout_s, "a model answers", every_s=0.2)
+        assert answer is not None
+        return answer
+
+    def answered(self, name: str) -> Answered:
+        """Ask under ids that begin with *name* until a model answers; return that answer."""
+        answers = (self.ask(name=f"{name}-{number}") for number in range(100))
+        return next(answer for answer in answers if answer.source == "model")
+
+    def query(self, expression: str) -> dict[str, float]:
+        """Return what Prometheus answers, by the label instance."""
+        url = f"{self.prometheus}/api/v1/query?query={quote(expression)}"
+        with urlopen(url, timeout=10) as response:  # noqa: S310  # this machine's own
+            result = json.load(response)["data"]["result"]
+        return {each["metric"].get("instance", ""): float(each["value"][1]) for each in result}
+
+
+@pytest.fixture(scope="module")
+def wine() -> Iterator[Wine]:
+    """The system from images that are built, up and asked its first question."""
+    if why := why_no_compose():
+        pytest.skip(why)
+    ports = {name: free_port() for name in PORTS}
+    environment = {f"RENDEZVOUS_{name}_PORT": str(port) for name, port in ports.items()}
+    with Compose(PROJECT, environment) as compose:
+        compose.run("build", *BUILT)
+        began = time.monotonic()
+        compose.run("up", "--detach", "--no-build", *STAYING)
+        gateway, prometheus = (f"http://127.0.0.1:{ports[name]}" for name in ("GATEWAY", "PROMETHEUS"))
+        wine = Wine(compose, gateway, prometheus, read_wines())
+        wine.wait_answered()
+        wine.first_answer_s = time.monotonic() - began
+        yield wine
+
+
+def said(answer: Answered) -> tuple[object, ...]:
+    return answer.outputs, answer.source, answer.model, answer.revision, answer.tier, answer.rule
+
+
+def test_the_first_answer_of_a_model_comes_within_a_minute(wine: Wine) -> None:
+    assert wine.first_answer_s < FIRST_ANSWER_S
+
+
+def test_every_container_becomes_healthy(wine: Wine) -> None:
+    wine.compose.up(STAYING)
+    assert {name: wine.compose.health(name) for name in STAYING} == dict.fromkeys(STAYING, "healthy")
+    assert {name: wine.compose.state(name)["ExitCode"] for name in ONCE} == dict.fromkeys(ONCE, 0)
+
+
+def test_no_container_of_ours_may_do_more_than_it_has_to(wine: Wine) -> None:
+    containers = wine.compose.containers()
+    for name in (*OURS, *ONCE):
+        attrs = containers[name].attrs
+        host = attrs["HostConfig"]
+        assert attrs["Config"]["User"] == USER, name
+        assert (host["ReadonlyRootfs"], host["CapDrop"], host["Memory"] > 0) == (True, ["ALL"], True), name
+        assert "no-new-privileges:true" in host["SecurityOpt"], name
+        labels = attrs["Config"]["Labels"]
+        assert labels["org.opencontainers.image.title"].partition(",")[0] in attrs["Config"]["Image"], name
+        assert labels["org.opencontainers.image.version"], name
+
+
+@pytest.mark.parametrize("service", ["rendezvous", "decoy"])
+def test_neither_tensorflow_nor_a_jvm_is_where_none_is_needed(wine: Wine, service: str) -> None:
+    look = "import importlib.util as u, shutil; print(u.find_spec('tensorflow'), shutil.which('java'))"
+    found = wine.compose.containers()[service].exec_run(["python", "-c", look])
+    assert found.output.decode().split() == ["None", "None"]
+
+
+def test_prometheus_reads_every_service(wine: Wine) -> None:
+    wait_until(lambda: set(wine.query("up").values()) == {1.0}, PATIENCE_S, "all are scraped", every_s=0.5)
+    assert len(wine.query("up")) == len(OURS) + 1
+    assert len(wine.query('count by (instance) ({__name__=~"rendezvous_.+"})')) == len(OURS)
+
+
+def test_the_demo_rolls_a_champion_out_while_questions_are_asked(wine: Wine) -> None:
+    before = wine.answered("before")
+    shown = wine.compose.run("run", "--rm", "demo")
+    after = wine.answered("after")
+    assert (before.revision, after.revision) == (1, 2)
+    assert f"{SECOND} took over: True" in shown.stdout
+    assert said(wine.ask(name=before.id)) == said(before)
+
+
+@pytest.mark.parametrize("service", STAYING)
+def test_what_crashes_comes_back_and_nobody_is_left_without_an_answer(wine: Wine, service: str) -> None:
+    before = wine.answered(f"before-{service}")
+    wine.compose.crash(service)
+    if service != "gateway":
+        assert wine.ask().route == "wine"
+    assert wine.wait_answered().revision == before.revision
+    assert said(wine.ask(name=before.id)) == said(before)
+
+
+def test_all_are_healthy_again_and_seen_to_be(wine: Wine) -> None:
+    for service in STAYING:
+        wine.compose.wait_healthy(service)
+    wait_until(lambda: set(wine.query("up").values()) == {1.0}, PATIENCE_S, "all are scraped", every_s=0.5)
+
+
+def test_what_somebody_killed_stays_down_until_it_is_brought_up_and_changes_nothing(wine: Wine) -> None:
+    before = wine.answered("before-kill")
+    wine.compose.run("kill", "rendezvous")
+    assert wine.ask().source == "gateway"
+    wine.compose.up(STAYING)
+    assert wine.wait_answered().revision == before.revision
+    assert said(wine.ask(name=before.id)) == said(before)
+
+
+def test_every_container_stops_in_order_before_docker_loses_patience(wine: Wine) -> None:
+    wine.compose.run("stop", *OURS)
+    assert {name: wine.compose.state(name)["ExitCode"] for name in OURS} == dict.fromkeys(OURS, 0)
+
+
+def test_nothing_is_left_when_it_is_down(wine: Wine) -> None:
+    wine.compose.down()
+    assert wine.compose.left() == []
