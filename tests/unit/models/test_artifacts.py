@@ -287,3 +287,24 @@ def test_what_was_unpacked_counts_and_goes_with_the_rest(store: ArtifactStore) -
     store.fetch(inline(numbered(2)))
 
     assert not folder.exists()
+
+
+def test_what_lies_somewhere_can_be_described_before_it_is_published(
+    tmp_path: Path, store: ArtifactStore, root: Path
+) -> None:
+    found, copy = store.take(str(root / "m.pmml"))
+
+    assert found == at(root / "m.pmml")
+    assert copy == store.fetch(found)
+    assert list((tmp_path / "private").iterdir()) == [copy]
+
+
+@pytest.mark.parametrize(("size", "reason"), [(0, "says 0 bytes"), (10_001, "more than the declared 10000")])
+def test_what_no_artifact_can_be_is_not_taken(
+    tmp_path: Path, store: ArtifactStore, root: Path, size: int, reason: str
+) -> None:
+    (root / "m.pmml").write_bytes(bytes(size))
+
+    with pytest.raises(ArtifactRefusedError, match=reason):
+        store.take(str(root / "m.pmml"))
+    assert list((tmp_path / "private").iterdir()) == []

@@ -9,6 +9,7 @@ from scoring.v1.control_pb2 import Artifact, Golden, Model
 from rendezvous_contracts.names import ModelId, check_name, parse_model_id
 from rendezvous_contracts.policy_fields import read_fields, read_values, write_fields, write_values
 from rendezvous_contracts.policy_nodes import Place, required
+from rendezvous_contracts.policy_yaml import read_nodes
 
 _KEYS: Final = (
     "model",
@@ -69,6 +70,12 @@ def _read_options(place: Place) -> dict[str, str]:
 def read_golden(place: Place) -> list[Golden]:
     """Read a list of {inputs: {name: value}, outputs: {name: value}}, each with an output at least."""
     return [_read_record(record) for record in place.sequence()]
+
+
+def parse_golden(text: str, source: str) -> list[Golden]:
+    """Return the golden records of *text*, a list in YAML or JSON; raises BadPolicyError at *source*."""
+    places = [Place(source, "the golden records", node) for node in read_nodes(text, source)]
+    return [golden for place in places for golden in read_golden(place)]
 
 
 def _read_record(place: Place) -> Golden:

@@ -8,10 +8,11 @@ this user may enter, and nothing reads the original again. An archive is verifie
 import hashlib
 import tempfile
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from scoring.v1.control_pb2 import Artifact
 
@@ -108,17 +109,38 @@ class ArtifactStore:
                 f"{self._rules.max_data_bytes}: publish a location, or allow more by artifact_data_max_bytes"
             )
 
+    def take(self, location: str) -> tuple[Artifact, Path]:
+        """
+        Return what lies at *location* now, as a descriptor would declare it, and a private copy of it.
+
+        For those who look at a model before it is published; raises as fetch does.
+        """
+        found = Artifact(location=location)
+        try:
+            self._cache.open()
+            with self._intake(self._rules.max_bytes) as intake:
+                self._read(found, intake.write)
+                found.sha256, found.size = intake.digest, intake.size
+                self._check_declared(found)
+                intake.keep(self._cache.file(found.sha256))
+        except OSError as error:
+            raise ArtifactUnavailableError(f"{location} cannot be read or kept: {error}") from error
+        return found, self._cache.file(found.sha256)
+
     def _copy(self, artifact: Artifact, copy: Path) -> None:
+        with self._intake(artifact.size) as intake:
+            self._read(artifact, intake.write)
+            _check_same(artifact, intake.digest, intake.size)
+            intake.keep(copy)
+
+    @contextmanager
+    def _intake(self, limit: int) -> Iterator["_Intake"]:
+        """Yield where to write an artifact of at most *limit* bytes; what is not kept leaves nothing."""
         with tempfile.NamedTemporaryFile(dir=self._cache.directory, delete=False) as target:
             try:
-                intake = _Intake(target, artifact.size, time.monotonic() + self._rules.timeout_s)
-                self._read(artifact, intake.write)
-                intake.check(artifact)
-                target.flush()
-                Path(target.name).replace(copy)
-            except BaseException:
-                Path(target.name).unlink()
-                raise
+                yield _Intake(target, limit, time.monotonic() + self._rules.timeout_s)
+            finally:
+                Path(target.name).unlink(missing_ok=True)
 
     def _read(self, artifact: Artifact, write: Callable[[bytes], None]) -> None:
         if artifact.WhichOneof("source") == "data":
@@ -142,34 +164,41 @@ class ArtifactStore:
 class _Intake:
     """What comes in: written to *target*, counted and digested, until there is too much or it is too late."""
 
-    def __init__(self, target: IO[bytes], limit: int, end_s: float) -> None:
+    def __init__(self, target: "tempfile._TemporaryFileWrapper[bytes]", limit: int, end_s: float) -> None:
         self._target = target
         self._limit = limit
         self._end_s = end_s
         self._digest = hashlib.sha256()
-        self._size = 0
+        self.size = 0
+
+    @property
+    def digest(self) -> bytes:
+        """The sha256 of what has come."""
+        return self._digest.digest()
 
     def write(self, chunk: bytes) -> None:
-        self._size += len(chunk)
-        if self._size > self._limit:
+        self.size += len(chunk)
+        if self.size > self._limit:
             raise ArtifactRefusedError(f"the artifact has more than the declared {self._limit} bytes")
         if time.monotonic() > self._end_s:
-            raise ArtifactUnavailableError(
-                f"the artifact came too slowly: {self._size} bytes in all the time"
-            )
+            raise ArtifactUnavailableError(f"the artifact came too slowly: {self.size} bytes in all the time")
         self._digest.update(chunk)
         self._target.write(chunk)
 
-    def check(self, artifact: Artifact) -> None:
-        if self._size < artifact.size:
-            raise ArtifactUnavailableError(
-                f"the artifact has {self._size} of the declared {artifact.size} bytes"
-            )
-        if self._digest.digest() != artifact.sha256:
-            raise ArtifactRefusedError(
-                f"the artifact's sha256 is {self._digest.hexdigest()}, the descriptor says "
-                f"{artifact.sha256.hex()}; publish the model again"
-            )
+    def keep(self, place: Path) -> None:
+        """Put what has come at *place*."""
+        self._target.flush()
+        Path(self._target.name).replace(place)
+
+
+def _check_same(artifact: Artifact, digest: bytes, size: int) -> None:
+    if size < artifact.size:
+        raise ArtifactUnavailableError(f"the artifact has {size} of the declared {artifact.size} bytes")
+    if digest != artifact.sha256:
+        raise ArtifactRefusedError(
+            f"the artifact's sha256 is {digest.hex()}, the descriptor says {artifact.sha256.hex()}; "
+            "publish the model again"
+        )
 
 
 def _is_intact(copy: Path, artifact: Artifact) -> bool:

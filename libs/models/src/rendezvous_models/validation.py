@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from rendezvous_contracts.fields import FieldChecker
+from rendezvous_contracts.fields import FieldChecker, FieldProblem
 from scoring.v1.control_pb2 import Field
 
 from rendezvous_models.contract import Metadata, Row
@@ -22,9 +22,13 @@ class InputValidator:
         self.fields = input_fields(declared, metadata)
         self._checker = FieldChecker(self.fields, extras=True)
 
+    def problems(self, row: Row) -> list[FieldProblem]:
+        """Return everything that does not fit in *row*. Never raises."""
+        return self._checker.problems(row)
+
     def problem(self, row: Row) -> str:
         """Return what does not fit in *row*, naming the fields; empty if all does. Never raises."""
-        found = self._checker.problems(row)
+        found = self.problems(row)
         if not found:
             return ""
         more = f"; and {len(found) - _MAX_NAMED} more" if len(found) > _MAX_NAMED else ""
