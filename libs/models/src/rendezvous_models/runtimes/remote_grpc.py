@@ -53,11 +53,11 @@ class GrpcCaller:
         self._options = options
         self._metadata: tuple[tuple[str, str], ...] = ()
         self.refresh()
-        self._channel = self._open()
+        self.channel = self._open()
 
     def method(self, path: str, response: Any) -> Method:
         """Return the method at *path*, which answers messages of the class *response*."""
-        made: Method = self._channel.unary_unary(
+        made: Method = self.channel.unary_unary(
             path,
             request_serializer=lambda request: request.SerializeToString(),
             response_deserializer=response.FromString,
@@ -88,7 +88,7 @@ class GrpcCaller:
 
     def close(self) -> None:
         """Close the connection."""
-        self._channel.close()
+        self.channel.close()
 
 
 def status_of(error: CallError) -> grpc.StatusCode | None:
