@@ -1,9 +1,9 @@
 """
 Runs a service as the first process of a container: python -m rendezvous_runtime.launch MODULE.
 
-The kernel keeps every signal from a container's first process that it has no handler for. A service has one as
-soon as it runs; but until then it imports, for seconds where TensorFlow is, and a stop would go unheard and end
-as a kill. Here it ends at once, with 0: nothing was begun.
+The kernel keeps every signal from a container's first process that it has no handler for. A service has one
+as soon as it runs; but first it imports, for seconds where TensorFlow is, and a stop would go unheard and
+end as a kill. Here it ends at once, with 0: nothing was begun.
 """
 
 import os
