@@ -8,7 +8,7 @@ from scoring.v1.control_pb2 import Field, FieldType
 
 from rendezvous_models.errors import BadModelError
 from rendezvous_models.runtimes.tensor_inputs import Columns, Constant, Input, TensorColumn
-from rendezvous_models.runtimes.tensor_options import CONSTANT, FIELDS, MISSING, TensorOptions
+from rendezvous_models.runtimes.tensor_options import CONSTANT, FIELDS, MISSING, SHAPE, TensorOptions
 from rendezvous_models.runtimes.tensor_outputs import Output
 from rendezvous_models.runtimes.tensors import TensorSpec, plain_name, shape_text
 
@@ -144,7 +144,7 @@ def chosen_outputs(specs: Sequence[TensorSpec], options: TensorOptions) -> tuple
 def check_tensor_names(specs: Iterable[TensorSpec], options: TensorOptions) -> None:
     """Raise BadModelError if an option is about a tensor that is not among *specs*."""
     known = {spec.name for spec in specs}
-    for option in (FIELDS, CONSTANT):
+    for option in (FIELDS, CONSTANT, SHAPE):
         for name in options.abouts(option):
             if name not in known:
                 choice = ", ".join(sorted(known))

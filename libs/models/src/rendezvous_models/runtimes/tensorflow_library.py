@@ -1,0 +1,53 @@
+"""
+TensorFlow: imported at the first model that needs it, quietly, with threads for the CPUs that are granted.
+
+The import takes seconds and hundreds of megabytes, so nothing imports it at its top. A process that has it
+must not fork: the child hangs in its first call. Start workers by spawn.
+"""
+
+import contextlib
+import importlib
+import os
+from collections.abc import Iterable
+from typing import Any, Final
+
+import numpy as np
+
+from rendezvous_models.contract import lacking
+from rendezvous_models.errors import BadModelError
+from rendezvous_models.runtimes.tensors import TensorSpec
+from rendezvous_models.threads import granted_cpus, limit_native_pools
+
+# No messages below fatal ones: what fails is raised as well.
+_QUIET: Final = {"TF_CPP_MIN_LOG_LEVEL": "3"}
+
+
+def tensorflow(kind: str) -> Any:
+    """Return the library, for models of type *kind*; raises RuntimeUnavailableError without it."""
+    for name, value in _QUIET.items():
+        os.environ.setdefault(name, value)
+    limit_native_pools(granted_cpus())
+    try:
+        library = importlib.import_module("tensorflow")
+    except ImportError as error:
+        raise lacking(kind, error) from error
+    library.get_logger().setLevel("ERROR")
+    with contextlib.suppress(RuntimeError):  # it has begun to compute, and keeps the threads that it has
+        library.config.threading.set_intra_op_parallelism_threads(granted_cpus())
+        # A second thread for operators would cost more than the models of this size have to share.
+        library.config.threading.set_inter_op_parallelism_threads(1)
+    return library
+
+
+def message(module: str, name: str) -> Any:
+    """Return the class *name* of TensorFlow's generated *module* below core; call tensorflow first."""
+    return getattr(importlib.import_module(f"tensorflow.core.{module}"), name)
+
+
+def tensor_spec(library: Any, name: str, dtype: Any, sizes: Iterable[int | None] | None) -> TensorSpec:
+    """Return a spec; *dtype* as TensorFlow has it, *sizes* None for an unknown rank."""
+    kind = library.as_dtype(dtype)
+    if kind.is_quantized or kind in {library.resource, library.variant}:
+        raise BadModelError(f"tensor {name!r} has elements of type {kind.name}, which no field can hold")
+    shape = None if sizes is None else tuple(None if size in {None, -1} else size for size in sizes)
+    return TensorSpec(name, np.dtype(kind.as_numpy_dtype), shape)

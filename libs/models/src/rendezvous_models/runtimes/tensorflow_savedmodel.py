@@ -1,0 +1,90 @@
+"""
+TensorFlow SavedModels, in this process.
+
+A batch is one call of the signature. Python's lock is free while the model computes. The process must not
+fork once a model is loaded: see tensorflow_library.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from rendezvous_models.errors import BadModelError
+from rendezvous_models.runtimes.saved_model_document import SavedModelDocument, read_saved_model
+from rendezvous_models.runtimes.tensor_options import CONSTANT, FIELDS, MISSING, OUTPUTS, TensorOptions
+from rendezvous_models.runtimes.tensor_runtime import TensorModel, TensorRuntime
+from rendezvous_models.runtimes.tensorflow_library import tensor_spec, tensorflow
+from rendezvous_models.runtimes.tensors import Array, TensorSpec
+
+_SIGNATURE: Final = "signature"
+_TAGS: Final = "tags"
+_DEFAULT: Final = "serving_default"
+
+
+class SavedModelRuntime(TensorRuntime):
+    """A SavedModel in an archive of its folder. Options beside those of tensors: signature, tags."""
+
+    unpacks: ClassVar[bool] = True
+
+    def open(self, artifact: Path) -> TensorModel:
+        """Return the model in the folder *artifact*; raises ModelError."""
+        options = TensorOptions(
+            self.descriptor, known=(OUTPUTS, _SIGNATURE, _TAGS), named=(FIELDS, CONSTANT, MISSING)
+        )
+        library = tensorflow(self.descriptor.type)
+        document = read_saved_model(artifact, options.names(_TAGS))
+        name = options.text(_SIGNATURE, _DEFAULT)
+        signature = _signature(document, name)
+        inputs = [_spec(library, *each) for each in sorted(signature.inputs.items())]
+        outputs = [_spec(library, *each) for each in sorted(signature.outputs.items())]
+        chosen = options.names(OUTPUTS) or tuple(spec.name for spec in outputs)
+        loaded = _load(library, document)
+        call = _Call(library, loaded, name, inputs, chosen)
+        return TensorModel(inputs, outputs, options, call)
+
+
+def _load(library: Any, document: SavedModelDocument) -> Any:
+    try:
+        return library.saved_model.load(str(document.folder), tags=document.tags)
+    except Exception as error:  # what it raises for a broken model depends on what is broken
+        raise BadModelError(f"TensorFlow refuses the SavedModel: {type(error).__name__}: {error}") from error
+
+
+def _signature(document: SavedModelDocument, name: str) -> Any:
+    found = document.signatures.get(name)
+    if found is None:
+        names = ", ".join(sorted(document.signatures)) or "none"
+        raise BadModelError(f"the SavedModel has no signature {name[:80]!r}; it has: {names}")
+    return found
+
+
+def _spec(library: Any, name: str, info: Any) -> TensorSpec:
+    if info.WhichOneof("encoding") != "name":
+        raise BadModelError(f"tensor {name!r} of the signature is sparse or ragged; fields fill dense ones")
+    shape = info.tensor_shape
+    sizes = None if shape.unknown_rank else [dim.size for dim in shape.dim]
+    return tensor_spec(library, name, info.dtype, sizes)
+
+
+class _Call:
+    """Calls the signature: traced once more, so that what is not asked for is not computed."""
+
+    def __init__(
+        self, library: Any, loaded: Any, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[str]
+    ) -> None:
+        self._loaded = loaded  # which holds the variables
+        self._constant = library.constant
+        signature = loaded.signatures[name]
+        names = [spec.name for spec in inputs]
+        if missing := set(outputs) - set(signature.structured_outputs):
+            raise BadModelError(f"the signature gives no {', '.join(sorted(missing))}")
+
+        def call(*tensors: Any) -> list[Any]:
+            found = signature(**dict(zip(names, tensors, strict=True)))
+            return [found[output] for output in outputs]
+
+        specs = [library.TensorSpec(spec.shape, library.as_dtype(spec.dtype)) for spec in inputs]
+        self._call = library.function(call, input_signature=specs, autograph=False).get_concrete_function()
+
+    def __call__(self, arrays: list[Array]) -> Sequence[Array]:
+        return [each.numpy() for each in self._call(*map(self._constant, arrays))]
