@@ -6,7 +6,6 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-from rendezvous_client.control import ControlPublisher, ControlReader, new_control
 from rendezvous_contracts.changes import Change
 from rendezvous_contracts.names import ModelId
 from rendezvous_contracts.policy import (
@@ -16,12 +15,12 @@ from rendezvous_contracts.policy import (
     RouteDocument,
     parse_documents,
 )
-from rendezvous_control.fold import apply
-from rendezvous_control.state import Refused, State
+from rendezvous_control.state import State
 from scoring.v1.control_pb2 import AddModel, Artifact, Deploy, Model, SetRoute, UpdateModel
 
 from rendezvous_cli.errors import CliError
 from rendezvous_cli.fields import STDIN
+from rendezvous_cli.publishing import DONE, Submitter
 
 # A record holds 1,000,000 bytes; the rest is for what is said about the model.
 INLINE_BYTES: Final = 900_000
@@ -91,40 +90,17 @@ def _artifact(path: Path, data: bytes) -> Artifact:
     return Artifact(location=path.resolve().as_uri(), sha256=digest, size=len(data))
 
 
-@dataclass(frozen=True, slots=True)
-class Applier:
-    """Publishes what is wanted, in the name of *author*; *reader* has caught up."""
-
-    reader: ControlReader
-    publisher: ControlPublisher
-    author: str
-    reason: str
-
-    def apply(self, wanted: Wanted) -> Applied:
-        """
-        Publish *wanted* if it changes something that can be changed, and say what became of it.
-
-        The fold is asked first, here, so that what is refused or unchanged costs no message; and again
-        after publishing, for somebody else may have been faster.
-        """
-        state = self.reader.state
-        message = new_control(
-            _change(wanted, state),
-            self.author,
-            reason=self.reason,
-            expected_revision=_expected(wanted, state),
-        )
-        outcome = apply(state, message, state.next_offset)
-        if isinstance(outcome, Refused):
-            return _applied(wanted, "unchanged" if outcome.unchanged else "refused", outcome.reason)
-        offset = self.publisher.publish(message)
-        after = self.reader.catch_up()
-        if offset in self.reader.refused:
-            return _applied(wanted, "refused", self.reader.refused[offset].reason, offset)
-        return _done(wanted, state, after, offset)
+def apply_wanted(submitter: Submitter, wanted: Wanted) -> Applied:
+    """Publish *wanted* if it changes something that can be changed, and say what became of it."""
+    before = submitter.state
+    submitted = submitter.submit(change_for(wanted, before), expected_by(wanted, before))
+    if submitted.result != DONE:
+        return _applied(wanted, submitted.result, submitted.detail, submitted.offset)
+    return _done(wanted, before, submitter.state, submitted.offset)
 
 
-def _change(wanted: Wanted, state: State) -> Change:
+def change_for(wanted: Wanted, state: State) -> Change:
+    """Return the change by which *state* comes to what is wanted."""
     if isinstance(wanted.thing, SetRoute | Deploy):
         return wanted.thing
     known = state.model(wanted.name)
@@ -133,7 +109,7 @@ def _change(wanted: Wanted, state: State) -> Change:
     return UpdateModel(model=wanted.thing)
 
 
-def _expected(wanted: Wanted, state: State) -> int | None:
+def expected_by(wanted: Wanted, state: State) -> int | None:
     """Return the revision that this author sees, so that nobody's later change is overwritten."""
     return None if wanted.kind == "model" else _number(wanted, state)
 
@@ -147,7 +123,7 @@ def _number(wanted: Wanted, state: State) -> int:
     return deployment.generation if deployment else 0
 
 
-def _done(wanted: Wanted, before: State, after: State, offset: int) -> Applied:
+def _done(wanted: Wanted, before: State, after: State, offset: int | None) -> Applied:
     if wanted.kind != "model":
         number = _number(wanted, after)
         what = "revision" if wanted.kind == "route" else "generation"

@@ -5,10 +5,21 @@ from typing import Annotated
 
 import typer
 
-from rendezvous_cli import apply, get, send, stack, topics
+from rendezvous_cli import (
+    apply,
+    changing,
+    describe,
+    diff,
+    get,
+    history,
+    schema,
+    send,
+    stack,
+    topics,
+)
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for module in (apply, get, send, stack, topics):
+for module in (apply, diff, changing, get, describe, history, schema, send, stack, topics):
     module.register(app)
 
 

@@ -43,8 +43,12 @@ def busy(text: str) -> Status:
 
 
 @contextmanager
-def errors_explained() -> Iterator[None]:
-    """End the command with one line on stderr, and the exit code of its kind, if something foreseen fails."""
+def errors_explained(*, failed: int = FAILED) -> Iterator[None]:
+    """
+    End the command with one line on stderr, and the exit code of its kind, if something foreseen fails.
+
+    *failed*: the code where it is neither usage nor time.
+    """
     try:
         yield
     except TimedOutError as error:
@@ -52,7 +56,7 @@ def errors_explained() -> Iterator[None]:
     except UsageError as error:
         _fail(error, USAGE)
     except (CliError, ClientError, ContractError) as error:
-        _fail(error, FAILED)
+        _fail(error, failed)
     except KeyboardInterrupt:
         note("interrupted")
         raise typer.Exit(130) from None

@@ -2,21 +2,24 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 
 from rendezvous_client.status import Heard
 from rendezvous_contracts.durations import format_duration
-from rendezvous_contracts.policy import model_to_document, route_to_document
+from rendezvous_contracts.policy import deployment_to_document, model_to_document, route_to_document
 from rendezvous_contracts.policy_fields import write_values
 from rendezvous_contracts.routes import describe_tier, scoring_models
 from rendezvous_control.state import ModelEntry, Revision, Stamp, State
 from scoring.v1.control_pb2 import Model
 from scoring.v1.status_pb2 import ModelState, ModelStatus
 
+from rendezvous_cli.entries import describe_deployment
+from rendezvous_cli.moments import format_time
+
 Row = dict[str, object]
 
-MODEL_COLUMNS = ("model", "type", "quality", "bytes", "state", "routes", "author", "at")
-ROUTE_COLUMNS = ("route", "revision", "sla", "rules", "default", "canary", "author", "at")
+MODEL_COLUMNS = ("model", "type", "quality", "bytes", "state", "approved", "routes", "author", "at")
+ROUTE_COLUMNS = ("route", "revision", "sla", "rules", "default", "canary", "paused", "author", "at")
+DEPLOYMENT_COLUMNS = ("deployment", "generation", "runs", "image", "author", "at")
 REVISION_COLUMNS = ("route", "revision", "current", "rules", "passed", "author", "at", "reason")
 SERVICE_COLUMNS = ("instance", "service", "state", "detail", "control", "models", "heard")
 
@@ -24,6 +27,7 @@ SERVICE_COLUMNS = ("instance", "service", "state", "detail", "control", "models"
 def model_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
     """Return every model, by name@version, with its state in the containers that hold it."""
     held = _held(heard.values())
+    users = _users(state)
     return [
         {
             "model": name,
@@ -31,7 +35,8 @@ def model_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
             "quality": entry.model.quality,
             "bytes": entry.model.artifact.size,
             "state": _model_state(entry, held.get(name, [])),
-            "routes": _routes_of(name, state),
+            "approved": [approval.author for approval in entry.approvals],
+            "routes": users.get(name, []),
             "description": entry.model.description,
             "sha256": entry.model.artifact.sha256.hex(),
             "policy": _policy(entry.model),
@@ -46,7 +51,7 @@ def _policy(model: Model) -> object:
     document = model_to_document(model)
     if model.artifact.WhichOneof("source") == "data":
         document["artifact"] = {"sha256": model.artifact.sha256.hex(), "size": model.artifact.size}
-    return _plain(document)
+    return plain(document)
 
 
 def _held(heard: Iterable[Heard]) -> dict[str, list[ModelStatus]]:
@@ -55,6 +60,23 @@ def _held(heard: Iterable[Heard]) -> dict[str, list[ModelStatus]]:
         for model in each.status.models:
             held.setdefault(model.model, []).append(model)
     return held
+
+
+def model_status_row(held: ModelStatus) -> Row:
+    """Return how a container says that a model of it does; durations in microseconds."""
+    usage = held.usage
+    return {
+        "state": _name(held.state),
+        "why": held.reason,
+        "since": format_time(held.since_us),
+        "scored": usage.count,
+        "failed": usage.failed,
+        "duration_us": usage.duration_us,
+        "min_us": usage.min_us,
+        "p50_us": usage.p50_us,
+        "p99_us": usage.p99_us,
+        "max_us": usage.max_us,
+    }
 
 
 def _model_state(entry: ModelEntry, held: Iterable[ModelStatus]) -> str:
@@ -73,15 +95,37 @@ def _name(state: int) -> str:
     )
 
 
-def _routes_of(name: str, state: State) -> list[str]:
-    return sorted(
-        entry.name for entry in state.routes.values() if name in scoring_models(entry.current.route)
-    )
+def _users(state: State) -> dict[str, list[str]]:
+    """Return the routes that use it now, by model."""
+    users: dict[str, list[str]] = {}
+    for name, entry in sorted(state.routes.items()):
+        for model in scoring_models(entry.current.route):
+            users.setdefault(model, []).append(name)
+    return users
 
 
 def route_rows(state: State) -> list[Row]:
     """Return every route, by name, as it is now."""
-    return [_route_row(entry.current) for _, entry in sorted(state.routes.items())]
+    return [
+        _route_row(entry.current) | {"paused": f"by {entry.paused.author}" if entry.paused else ""}
+        for _, entry in sorted(state.routes.items())
+    ]
+
+
+def deployment_rows(state: State) -> list[Row]:
+    """Return all that is to run, by name."""
+    return [
+        {
+            "deployment": name,
+            "generation": entry.generation,
+            "runs": describe_deployment(entry.deployment),
+            "image": entry.deployment.image,
+            "policy": deployment_to_document(entry.deployment),
+            **_stamp(entry.stamp),
+        }
+        for name, entry in sorted(state.deployments.items())
+        if not entry.removed
+    ]
 
 
 def _route_row(revision: Revision) -> Row:
@@ -91,9 +135,9 @@ def _route_row(revision: Revision) -> Row:
         "revision": revision.number,
         "sla": format_duration(route.sla_us),
         "rules": [describe_tier(tier) for tier in route.schedule],
-        "default": _plain(write_values(route.default)),
+        "default": plain(write_values(route.default)),
         "canary": route.canary,
-        "policy": _plain(route_to_document(route)),
+        "policy": plain(route_to_document(route)),
         **_stamp(revision.stamp),
     }
 
@@ -162,25 +206,17 @@ def _progress(applied: int, end: int) -> str:
 def _stamp(stamp: Stamp) -> Row:
     return {
         "author": stamp.author,
-        "at": _time(stamp.at_us),
+        "at": format_time(stamp.at_us),
         "reason": stamp.reason,
         "offset": stamp.offset,
         "id": stamp.control_id,
     }
 
 
-def _time(microseconds: int) -> str:
-    try:
-        return datetime.fromtimestamp(microseconds / 1_000_000, UTC).isoformat(timespec="seconds")
-    except (OverflowError, ValueError, OSError):
-        # The author's clock is not ours to judge.
-        return f"{microseconds} us"
-
-
-def _plain(value: object) -> object:
+def plain(value: object) -> object:
     """Return *value* with bytes as text, which JSON has."""
     if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items()}
+        return {key: plain(each) for key, each in value.items()}
     if isinstance(value, list):
-        return [_plain(each) for each in value]
+        return [plain(each) for each in value]
     return value.hex() if isinstance(value, bytes) else value
