@@ -6,6 +6,7 @@ and the outputs come back as one text or array; Python's lock is free meanwhile.
 others: docs/decisions/0005-pmml-in-process.md.
 """
 
+import atexit
 import json
 import math
 from collections.abc import Sequence
@@ -93,6 +94,12 @@ def _start_and_leave(options: list[str]) -> None:
     # had done all their work.
     jpype.config.onexit = False
     PMMLContext.getOrCreate(gateway="jpype", java_opts=options)
+    atexit.register(_end_cleaner)
+
+
+def _end_cleaner() -> None:
+    """End JPype's thread that frees objects: one that comes while Python is ending aborts the process."""
+    jpype.JClass("org.jpype.ref.JPypeReferenceQueue").getInstance().stop()
     jpype.java.lang.Thread.detach()
 
 
