@@ -65,11 +65,16 @@ def test_an_image_says_which_port_its_service_shows_its_health_on(service: str) 
 
 
 def test_every_service_of_ours_is_scraped_and_nobody_else() -> None:
-    scraped = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
-    targets = {
-        target.rpartition(":")[0] for each in scraped for target in each["static_configs"][0]["targets"]
-    }
-    assert targets - {"127.0.0.1"} == {name for name, each in ours() if each.get("restart")}
+    jobs = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"]
+    named = {target.rpartition(":")[0] for job in jobs for target in job["static_configs"][0]["targets"]}
+    looked_up = {name for job in jobs for found in job.get("dns_sd_configs", ()) for name in found["names"]}
+    staying = {name: each for name, each in ours() if each.get("restart")}
+    assert named - {"127.0.0.1"} == {name for name, each in staying.items() if "profiles" not in each}
+    assert looked_up == {name for name, each in staying.items() if "profiles" in each}
+
+
+def test_nothing_of_ours_is_taken_from_a_registry() -> None:
+    assert [name for name, each in ours() if each["pull_policy"] != "never"] == []
 
 
 def test_no_container_is_without_bounds() -> None:

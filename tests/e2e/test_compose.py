@@ -121,11 +121,17 @@ def test_no_container_of_ours_may_do_more_than_it_has_to(wine: Wine) -> None:
         assert labels["org.opencontainers.image.version"], name
 
 
-@pytest.mark.parametrize("service", ["rendezvous", "decoy"])
-def test_neither_tensorflow_nor_a_jvm_is_where_none_is_needed(wine: Wine, service: str) -> None:
-    look = "import importlib.util as u, shutil; print(u.find_spec('tensorflow'), shutil.which('java'))"
+@pytest.mark.parametrize(("service", "java"), [("rendezvous", False), ("decoy", False), ("canary", True)])
+def test_an_image_holds_what_its_service_needs_and_not_what_built_it(
+    wine: Wine, service: str, java: bool
+) -> None:
+    look = (
+        "import importlib.util as u, os, shutil; print(u.find_spec('tensorflow'),"
+        " bool(os.environ.get('JAVA_HOME') or shutil.which('java')),"
+        " *filter(None, map(shutil.which, ('uv', 'gcc', 'make', 'curl'))))"
+    )
     found = wine.compose.containers()[service].exec_run(["python", "-c", look])
-    assert found.output.decode().split() == ["None", "None"]
+    assert found.output.decode().split() == ["None", str(java)]
 
 
 def test_prometheus_reads_every_service(wine: Wine) -> None:
