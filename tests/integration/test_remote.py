@@ -9,12 +9,20 @@ from typing import Any
 
 import grpc
 import pytest
+from rendezvous_control.state import State
 from rendezvous_models.contract import Failure, ModelRuntime, Row, RuntimeOptions, create_runtime
 from rendezvous_models.errors import BadModelError, ModelError
+from rendezvous_models.serving import ScoringHandler
+from rendezvous_models.shelf import Shelf
+from rendezvous_runtime.clock import SystemClock
+from rendezvous_runtime.control_view import ControlView
 from scoring.inference.open_inference_pb2 import ModelInferResponse
 from scoring.v1.control_pb2 import Model
+from scoring.v1.score_pb2 import ScoreStatus
 from scoring.v1.value_pb2 import Tensor
 
+from tests.support.certificates import write_certificate
+from tests.support.models import input_record, ready_model
 from tests.support.polling import wait_until
 from tests.support.remote_grpc import GrpcServer
 from tests.support.remote_http import Server, answering
@@ -56,8 +64,15 @@ def load(tmp_path: Path) -> Iterator[Load]:
         yield made
 
 
-def _server(kind: str, port: int = 0) -> AnyServer:
-    return Server(port) if kind == HTTP else GrpcServer(port)
+def _server(kind: str, port: int = 0, tls: Path | None = None) -> AnyServer:
+    return Server(port, tls=tls) if kind == HTTP else GrpcServer(port, tls=tls)
+
+
+def _hang(server: AnyServer) -> None:
+    if isinstance(server, Server):
+        server.behave = Server.hang
+    else:
+        server.behave = server.hang
 
 
 def _failures(runtime: ModelRuntime, rows: list[Row] | None = None) -> list[str]:
@@ -162,7 +177,7 @@ def test_a_server_that_hangs_costs_no_more_than_the_budget_and_soon_nothing(kind
     with _server(kind) as server:
         runtime = load(kind, url=server.url, model="sums", inputs=AB, timeout_ms=10_000)
         runtime.predict(ROWS)
-        server.behave = type(server).hang if kind == HTTP else server.hang  # type: ignore[assignment]
+        _hang(server)
 
         started = time.monotonic()
         answers = [each for _ in range(3) for each in _within(runtime, 200_000)]
@@ -343,6 +358,37 @@ def test_secrets_travel_in_headers_and_a_new_one_is_taken_up(kind: str, load: Lo
         assert sent() == "Bearer one"
         secret.write_text("two\n")
         wait_until(lambda: sent() == "Bearer two", SOON_S, "the new secret is sent")
+
+
+@BOTH
+def test_a_server_with_a_certificate_is_asked_if_its_signer_is_trusted(
+    kind: str, load: Load, tmp_path: Path
+) -> None:
+    write_certificate(tmp_path)
+    with _server(kind, tls=tmp_path) as server:
+        options = RuntimeOptions(remote_secrets=tmp_path)
+        runtime = load(kind, options, url=server.url, model="sums", inputs=AB, ca_file="cert.pem")
+
+        assert runtime.predict(ROWS) == ANSWERS
+        with pytest.raises(ModelError, match="could not be reached"):
+            load(kind, url=server.url, model="sums", inputs=AB)
+
+
+@BOTH
+def test_scores_of_a_server_that_hangs_leave_before_the_deadline(kind: str, load: Load) -> None:
+    with _server(kind) as server:
+        runtime = load(kind, url=server.url, model="sums", inputs=AB, timeout_ms=10_000)
+        _hang(server)
+        clock, shelf = SystemClock(), Shelf(("sums@1",))
+        shelf.replace({"sums@1": ready_model("sums@1", runtime)})
+        handler = ScoringHandler(shelf, ControlView(State()), clock=clock, service="model-container")
+        now = clock.now()
+        record = input_record(1, {"a": 1.0, "b": 2.0}, at=now, budget_us=1_000_000)
+
+        handler.on_records([record], now)
+
+        assert clock.now().mono - now.mono < 1_000_000
+        assert handler.tally.statuses == {("sums@1", ScoreStatus.SCORE_STATUS_FAILED): 1}
 
 
 def test_options_of_the_descriptor_change_the_timeout(load: Load) -> None:

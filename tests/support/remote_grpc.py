@@ -4,6 +4,7 @@ import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Self
 
 import grpc
@@ -16,16 +17,30 @@ Behave = Callable[[Any, grpc.ServicerContext], Any]
 
 
 class Listener:
-    """A gRPC server of *services* (name to methods) on *port* (0: any), until stop."""
+    """
+    A gRPC server of *services* (name to methods) on *port* (0: any), until stop.
 
-    def __init__(self, services: dict[str, dict[str, grpc.RpcMethodHandler]], port: int) -> None:
+    *tls*: the folder of its certificate, if there is one.
+    """
+
+    def __init__(
+        self,
+        services: dict[str, dict[str, grpc.RpcMethodHandler]],
+        port: int,
+        tls: Path | None = None,
+    ) -> None:
         self._threads = ThreadPoolExecutor(4)
         # Who takes over a port has it alone.
         self._server = grpc.server(self._threads, options=(("grpc.so_reuseport", 0),))
         self._server.add_generic_rpc_handlers(
             tuple(grpc.method_handlers_generic_handler(name, methods) for name, methods in services.items())
         )
-        self.port = self._server.add_insecure_port(f"127.0.0.1:{port}")
+        address = f"127.0.0.1:{port}"
+        if tls is None:
+            self.port = self._server.add_insecure_port(address)
+        else:
+            pair = (tls / "key.pem").read_bytes(), (tls / "cert.pem").read_bytes()
+            self.port = self._server.add_secure_port(address, grpc.ssl_server_credentials([pair]))
         self._server.start()
 
     def stop(self) -> None:
@@ -50,7 +65,8 @@ class GrpcServer:
     *change* is applied to every inference's answer; *behave*, where given, takes over an inference.
     """
 
-    def __init__(self, port: int = 0, *, raw: bool = False) -> None:
+    def __init__(self, port: int = 0, *, raw: bool = False, tls: Path | None = None) -> None:
+        self._tls = tls
         self.port = port
         self.ready = True
         self.raw = raw
@@ -68,7 +84,7 @@ class GrpcServer:
             "ModelMetadata": method(self._model_metadata, pb.ModelMetadataRequest),
             "ModelInfer": method(self._infer, pb.ModelInferRequest),
         }
-        self._listener = Listener({SERVICE: methods}, self.port)
+        self._listener = Listener({SERVICE: methods}, self.port, self._tls)
         self.port = self._listener.port
         return self
 
@@ -81,7 +97,7 @@ class GrpcServer:
 
     @property
     def url(self) -> str:
-        return f"grpc://127.0.0.1:{self.port}"
+        return f"{'grpcs' if self._tls else 'grpc'}://127.0.0.1:{self.port}"
 
     def hang(self, _: Any, context: grpc.ServicerContext) -> Any:
         """Answer when nobody waits any more."""

@@ -5,7 +5,10 @@ import socket
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any, Self
+
+from tests.support.certificates import server_context
 
 _LONGEST_HANG_S = 20.0
 # The model: total = a + b of "x", parts = x, label = the greater one's name.
@@ -46,13 +49,14 @@ def _tensor(name: str, datatype: str, shape: list[int], data: list[Any]) -> dict
 
 class Server:
     """
-    Listens on *port* (0: any) from start to stop.
+    Listens on *port* (0: any) from start to stop, with the certificate in the folder *tls* if there is one.
 
     *change* is applied to every inference's answer; *behave*, where given, takes over a POST as a whole.
     *posts* are the bodies, *headers* those of the last request, *connections* how many were made.
     """
 
-    def __init__(self, port: int = 0) -> None:
+    def __init__(self, port: int = 0, *, tls: Path | None = None) -> None:
+        self._tls = tls
         self.port = port
         self.ready = True
         self.change: Callable[[Any], Any] = lambda answer: answer
@@ -66,6 +70,8 @@ class Server:
         self._http = _Listener(("127.0.0.1", self.port), Handler)
         self._http.owner = self
         self.port = self._http.server_address[1]
+        if self._tls is not None:
+            self._http.socket = server_context(self._tls).wrap_socket(self._http.socket, server_side=True)
         self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
         self._thread.start()
         return self
@@ -83,7 +89,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
     def hang(self, _: "Handler") -> None:
         """Never answer."""

@@ -110,8 +110,7 @@ def _value(value: object, name: str) -> Plain:
         return value
     if isinstance(value, list):
         return _tensor(value, name)
-    kind = _INTEGER if isinstance(value, int) else _NUMBER
-    read: Plain = kind.read(value, name)
+    read: Plain = (_INTEGER if isinstance(value, int) else _NUMBER).reads(value, name)
     return read
 
 
@@ -126,4 +125,4 @@ def _tensor(value: list[Any], name: str) -> Tensor:
         level = [element for each in level for element in each]
     if not level:
         raise RowError(f"output {name} is empty")
-    return Tensor(shape=shape, numbers=[_NUMBER.read(each, name) for each in level])
+    return Tensor(shape=shape, numbers=[_NUMBER.reads(each, name) for each in level])

@@ -13,6 +13,7 @@ import json
 import ssl
 import threading
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import httpx
@@ -32,6 +33,7 @@ _OK: Final = range(200, 300)
 # The loop's own timeout comes first; this is for the case that the machine stands still.
 _SLACK_S: Final = 0.005
 _LONGEST_S: Final = 60.0
+_CLOSE_S: Final = 5.0
 
 
 class HttpCaller:
@@ -45,7 +47,7 @@ class HttpCaller:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="remote-http", daemon=True)
         self._thread.start()
-        self._client = self._in_loop(self._open(), 10.0)
+        self._client = self._in_loop(self._open(), _LONGEST_S)
 
     def refresh(self) -> None:
         """Read the headers' values again; raises RuntimeUnavailableError."""
@@ -75,8 +77,9 @@ class HttpCaller:
 
     def close(self) -> None:
         """Close the connections and end the thread."""
-        self._in_loop(self._client.aclose(), 2.0)
-        self._in_loop(self._loop.shutdown_default_executor(), 10.0)
+        with suppress(CallError):  # a name that is still being resolved
+            self._in_loop(self._client.aclose(), _CLOSE_S)
+            self._in_loop(self._loop.shutdown_default_executor(), _CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()

@@ -96,11 +96,11 @@ class TensorModel:
             problem = each.problem(given, count)
             if problem:
                 return [Failure(problem)] * count
-            for place, outputs in enumerate(found):
-                try:
-                    outputs.update(each.row(given[each.name], place, count))
-                except RowError as error:
-                    wrong.setdefault(place, Failure(str(error)))
+            for place, outputs in enumerate(each.rows(given[each.name], count)):
+                if isinstance(outputs, RowError):
+                    wrong.setdefault(place, Failure(str(outputs)))
+                else:
+                    found[place].update(outputs)
         return [wrong.get(place, outputs) for place, outputs in enumerate(found)]
 
 

@@ -9,11 +9,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rendezvous_contracts.values import Plain
 from scoring.v1.control_pb2 import Field, FieldType
 from scoring.v1.value_pb2 import Tensor
 
-from rendezvous_models.contract import Row
+from rendezvous_models.contract import Outputs, Row
 from rendezvous_models.runtimes.remote_types import DATATYPES, Datatype, RowError
 
 Shape = tuple[int, ...]
@@ -128,14 +127,22 @@ class OutputMapping:
             return f"output {self.name} has {width} elements a row; name a field for each in its document"
         return ""
 
-    def row(self, tensor: Filled, place: int, count: int) -> Iterator[tuple[str, Plain]]:
-        """Yield field and value of the row at *place* of *count*; raises RowError."""
-        width = len(tensor.elements) // count
+    def rows(self, tensor: Filled, count: int) -> Iterator[Outputs | RowError]:
+        """Yield the fields of each of the *count* rows, or why that row has none."""
         datatype = DATATYPES[tensor.datatype]
-        elements = tensor.elements[place * width : (place + 1) * width]
-        values = [datatype.read(each, self.name) for each in elements]
+        width = len(tensor.elements) // count
+        clean = datatype.read_all(tensor.elements)
+        for start in range(0, count * width, width):
+            if clean is not None:
+                yield self._named(clean[start : start + width], tensor.shape)
+                continue
+            elements = tensor.elements[start : start + width]
+            try:
+                yield self._named([datatype.reads(each, self.name) for each in elements], tensor.shape)
+            except RowError as error:
+                yield error
+
+    def _named(self, values: Sequence[Any], shape: Shape) -> Outputs:
         if len(values) == len(self._fields):
-            yield from zip(self._fields, values, strict=True)
-        else:
-            shape = tensor.shape[1 if self._batched else 0 :]
-            yield self._fields[0], Tensor(shape=shape, numbers=values)
+            return dict(zip(self._fields, values, strict=True))
+        return {self._fields[0]: Tensor(shape=shape[1 if self._batched else 0 :], numbers=values)}

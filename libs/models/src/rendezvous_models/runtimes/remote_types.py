@@ -1,6 +1,7 @@
 """The types of tensor elements, by the names of the Open Inference protocol."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -29,6 +30,8 @@ class Datatype:
     field: FieldType.ValueType
     accepts: Callable[[Any], bool]
     kind: tuple[type, ...]
+    #: Returns what came for an output (its second argument) as Python's own; raises RowError.
+    reads: Callable[[Any, str], Any]
     number: bool = True
 
     def check(self, value: Any, field: str) -> Any:
@@ -39,30 +42,31 @@ class Datatype:
 
     def check_number(self, value: float, field: str) -> Any:
         """Do as check does for an element of a tensor field, all of which are floats."""
-        whole = self.field == FieldType.FIELD_TYPE_INTEGER and value.is_integer()
+        whole = self.reads is _whole and value.is_integer()
         return self.check(int(value) if whole else value, field)
 
-    def read(self, value: Any, output: str) -> Any:
-        """Return what came for *output* as Python's own; raises RowError if it is no usable value."""
-        if self.field == FieldType.FIELD_TYPE_TEXT:
-            return _text(value, output)
-        if self.field == FieldType.FIELD_TYPE_FLAG:
-            return _flag(value, output)
-        if type(value) not in {int, float}:
-            raise RowError(f"output {output} is {describe(value)}, not a number")
-        if not _LEAST <= value <= _MOST:  # a comparison that also an integer of any length can stand
-            raise RowError(f"output {output} is {describe(value)}: not a finite number")
-        return self._number(value, output)
-
-    def _number(self, value: float, output: str) -> float:
-        if self.field == FieldType.FIELD_TYPE_NUMBER:
-            return float(value)
-        if value != int(value) or not -(2**63) <= value < 2**63:
-            raise RowError(f"output {output} is {value}, not an integer of 64 bits")
-        return int(value)
+    def read_all(self, elements: Sequence[Any]) -> Sequence[Any] | None:
+        """Return *elements* if all of them are usable as they are; None: each has to be looked at."""
+        floats = self.reads is _number and set(map(type, elements)) == {float}
+        return elements if floats and all(map(math.isfinite, elements)) else None
 
 
-def _text(value: object, output: str) -> str | bytes:
+def _number(value: Any, output: str) -> float:
+    if type(value) not in {int, float}:
+        raise RowError(f"output {output} is {describe(value)}, not a number")
+    if not _LEAST <= value <= _MOST:  # a comparison that also an integer of any length can stand
+        raise RowError(f"output {output} is {describe(value)}: not a finite number")
+    return float(value)
+
+
+def _whole(value: Any, output: str) -> int:
+    number = _number(value, output)
+    if not number.is_integer() or not -(2**63) <= value < 2**63:
+        raise RowError(f"output {output} is {describe(value)}, not an integer of 64 bits")
+    return int(value)
+
+
+def _text(value: Any, output: str) -> str | bytes:
     if isinstance(value, str):
         return value
     if not isinstance(value, bytes):
@@ -73,7 +77,7 @@ def _text(value: object, output: str) -> str | bytes:
         return value
 
 
-def _flag(value: object, output: str) -> bool:
+def _flag(value: Any, output: str) -> bool:
     if not (isinstance(value, bool) or (type(value) is int and value in {0, 1})):
         raise RowError(f"output {output} is {describe(value)}, not a flag")
     return bool(value)
@@ -85,12 +89,12 @@ def _within(low: float, high: float) -> Callable[[Any], bool]:
 
 def _float(name: str, code: str, largest: float) -> Datatype:
     kinds = (float, int)
-    return Datatype(name, code, FieldType.FIELD_TYPE_NUMBER, _within(-largest, largest), kinds)
+    return Datatype(name, code, FieldType.FIELD_TYPE_NUMBER, _within(-largest, largest), kinds, _number)
 
 
 def _integer(name: str, code: str, bits: int, *, signed: bool) -> Datatype:
     low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
-    return Datatype(name, code, FieldType.FIELD_TYPE_INTEGER, _within(low, high), (int,))
+    return Datatype(name, code, FieldType.FIELD_TYPE_INTEGER, _within(low, high), (int,), _whole)
 
 
 def _anything(_: object) -> bool:
@@ -111,8 +115,8 @@ DATATYPES: Final[Mapping[str, Datatype]] = {
             _integer(f"UINT{bits}", code, bits, signed=False)
             for bits, code in zip((8, 16, 32, 64), "BHIQ", strict=True)
         ),
-        Datatype("BOOL", "?", FieldType.FIELD_TYPE_FLAG, _anything, (bool,), number=False),
-        Datatype("BYTES", "", FieldType.FIELD_TYPE_TEXT, _anything, (str, bytes), number=False),
+        Datatype("BOOL", "?", FieldType.FIELD_TYPE_FLAG, _anything, (bool,), _flag, number=False),
+        Datatype("BYTES", "", FieldType.FIELD_TYPE_TEXT, _anything, (str, bytes), _text, number=False),
     )
 }
 
