@@ -12,6 +12,7 @@ from rendezvous_cli import (
     diff,
     get,
     history,
+    model_check,
     schema,
     send,
     stack,
@@ -19,7 +20,7 @@ from rendezvous_cli import (
 )
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for module in (apply, diff, changing, get, describe, history, schema, send, stack, topics):
+for module in (apply, diff, changing, get, describe, history, schema, model_check, send, stack, topics):
     module.register(app)
 
 

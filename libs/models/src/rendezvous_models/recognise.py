@@ -49,7 +49,7 @@ def recognise(artifact: Path) -> str:
         found = _of_file(artifact)
     if not found:
         raise UnknownRuntimeError(
-            f"{artifact.name} is neither PMML, ONNX, a SavedModel, a GraphDef nor a document of a remote "
+            "the artifact is neither PMML, ONNX, a SavedModel, a GraphDef nor a document of a remote "
             "model that one type of server alone understands: say which with --type"
         )
     return found
