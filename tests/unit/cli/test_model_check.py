@@ -6,18 +6,29 @@ import pytest
 from rendezvous_cli.main import app
 from typer.testing import CliRunner, Result
 
-from tests.support.onnx_models import linear
+from tests.support.onnx_models import program
 
-MODEL = linear({"fixed acidity": 0.5, "alcohol": 0.25}, 1.0)
-RECORDS = '"Fixed_Acidity";Alcohol;note\n7.5;10;a\nstrong;8;b\n7\n2;4;"c;d"\n'
+MODEL = program(
+    """
+    linear (double[N, 1] fixed_acidity, double[N, 1] alcohol) => (double[N, 1] quality)
+    <double[1] half = {0.5}, double[1] quarter = {0.25}, double[1] one = {1.0}>
+    {
+        halved = Mul(fixed_acidity, half)
+        quartered = Mul(alcohol, quarter)
+        sum = Add(halved, quartered)
+        quality = Add(sum, one)
+    }
+    """
+).SerializeToString()
+RECORDS = '"Fixed Acidity";Alcohol;note\n7.5;10;a\nstrong;8;b\n7\n2;4;"c;d"\n'
 ROWS = [
     {"row": 1, "outputs": {"quality": 7.25}},
     {
         "row": 2,
         "error": {
             "kind": "invalid_input",
-            "message": "fixed acidity: expected a number, got text 'strong'",
-            "fields": [{"field": "fixed acidity", "expected": "a number", "got": "text 'strong'"}],
+            "message": "fixed_acidity: expected a number, got text 'strong'",
+            "fields": [{"field": "fixed_acidity", "expected": "a number", "got": "text 'strong'"}],
         },
     },
     {"row": 3, "error": {"kind": "unreadable", "message": "1 cells under 3 names"}},
@@ -61,14 +72,14 @@ def test_what_was_told_from_the_content_and_forgiven_is_said_beside_the_data(fol
     assert f"artifact: size: {len(MODEL)}, sha256: {sha256(MODEL).hexdigest()}" in said
     assert "type: onnx, told from the content" in said
     assert 'separated by ;, quoted by "' in said
-    assert "column 'Fixed_Acidity' is taken for the field 'fixed acidity'" in said
+    assert "column 'Fixed Acidity' is taken for the field 'fixed_acidity'" in said
     assert "column 'note' is no field of the model" in said
     assert "latency, warm: a row alone" in said
     assert "4 rows, 2 of them failed" in said
 
 
 def test_rows_that_all_fit_are_exit_code_0(folder: Folder) -> None:
-    records = folder.write("good.csv", "alcohol,fixed acidity\n10,7.5\n")
+    records = folder.write("good.csv", "alcohol,fixed_acidity\n10,7.5\n")
 
     result = folder.check("model", "--records", records, "-o", "json")
 
@@ -76,14 +87,14 @@ def test_rows_that_all_fit_are_exit_code_0(folder: Folder) -> None:
 
 
 def test_records_come_from_standard_input_too(folder: Folder) -> None:
-    result = folder.check("model", "--records", "-", "-o", "json", stdin="alcohol\tfixed acidity\n10\t7.5\n")
+    result = folder.check("model", "--records", "-", "-o", "json", stdin="alcohol\tfixed_acidity\n10\t7.5\n")
 
     assert (result.exit_code, json.loads(result.stdout)) == (0, ROWS[0])
 
 
 def test_more_rows_than_a_batch_come_out_in_order(folder: Folder) -> None:
     rows = "".join(f"{number},x\n" if number % 7 == 0 else f"{number},0\n" for number in range(1, 51))
-    records = folder.write("many.csv", "alcohol,fixed acidity\n" + rows)
+    records = folder.write("many.csv", "alcohol,fixed_acidity\n" + rows)
 
     result = folder.check("model", "--records", records, "-o", "json", "--max-batch", "8")
 
@@ -99,21 +110,21 @@ def test_for_people_there_are_tables_of_fields_outputs_and_rows(folder: Folder) 
 
     lines = [line.split() for line in result.stdout.splitlines()]
     assert ["input", "type", "optional", "minimum", "maximum", "categories"] in lines
-    assert ["fixed", "acidity", "number"] in lines
+    assert ["fixed_acidity", "number"] in lines
     assert ["output", "type", "optional", "minimum", "maximum", "categories"] in lines
     assert ["row", "quality", "error"] in lines
     assert ["1", "7.25"] in lines
-    assert "fixed acidity: expected a number, got text 'strong'" in result.stdout
+    assert "fixed_acidity: expected a number, got text 'strong'" in result.stdout
 
 
 def test_a_model_without_records_is_loaded_and_shown(folder: Folder) -> None:
     result = folder.check("model")
 
-    assert (result.exit_code, "fixed acidity" in result.stdout) == (0, True)
+    assert (result.exit_code, "fixed_acidity" in result.stdout) == (0, True)
 
 
 def golden(quality: float) -> str:
-    return json.dumps([{"inputs": {"fixed acidity": 7.5, "alcohol": 10}, "outputs": {"quality": quality}}])
+    return json.dumps([{"inputs": {"fixed_acidity": 7.5, "alcohol": 10}, "outputs": {"quality": quality}}])
 
 
 def test_golden_records_that_are_answered_as_written_are_said(folder: Folder) -> None:
@@ -141,10 +152,10 @@ def test_a_policy_document_says_what_the_model_has_to_be(folder: Folder) -> None
     policy = folder.write(
         "wine.yaml",
         "model: wine@1\ntype: onnx\nartifact: {path: model}\n"
-        "inputs: {fixed acidity: number, alcohol: {type: number, maximum: 20}}\n"
+        "inputs: {fixed_acidity: number, alcohol: {type: number, maximum: 20}}\n"
         f"golden: {golden(7.25)}\n",
     )
-    records = folder.write("strong.csv", "alcohol,fixed acidity\n21,7.5\n")
+    records = folder.write("strong.csv", "alcohol,fixed_acidity\n21,7.5\n")
 
     result = folder.check("model", "--policy", policy, "--records", records, "-o", "json")
 
@@ -220,7 +231,7 @@ def test_a_golden_file_that_is_wrong_is_refused_with_its_line(folder: Folder) ->
 
 
 def test_a_text_in_records_cannot_change_how_the_terminal_shows_it(folder: Folder) -> None:
-    records = folder.write("evil.csv", "alcohol,fixed acidity\n\x1b[2J[red],7\n")
+    records = folder.write("evil.csv", "alcohol,fixed_acidity\n\x1b[2J[red],7\n")
 
     result = folder.check("model", "--records", records)
 
