@@ -1,45 +1,43 @@
 """
 Brings the models and the route in: python -m examples.wine.compose.publish.
 
-It runs at each `docker compose up`, and changes a route that is there already in nothing: what the log says
-since then is the truth.
+It runs at each `docker compose up`, and leaves a route that is there as it is: what was said in the log since
+the first time counts. Exit codes are those of `rendezvous apply`.
 """
 
 import shutil
 import sys
 
-from rendezvous_cli.errors import CliError
-from rendezvous_client.control import read_state
-from rendezvous_client.errors import ClientError
-from rendezvous_contracts.errors import ContractError
+import yaml
+from rendezvous_client import ClientError, read_state
 
-from examples.wine.compose.publishing import ROUTE, publish, read_policy
-from examples.wine.compose.settings import Settings
+from examples.wine.compose.command_line import start
+from examples.wine.compose.settings import ROUTE, Settings
 
 
-def bring_in(settings: Settings) -> None:
-    """Put the documents where the containers find them, and publish what the log does not have yet."""
-    for document in settings.trained.glob("*.pmml"):
-        if settings.models != settings.trained:
-            shutil.copy(document, settings.models)
-    first, second = (read_policy(settings.trained / name) for name in ("policy.yaml", "champion.yaml"))
-    state = read_state(settings.kafka)
-    models = [each for each in [*first, *second] if each.kind == "model" and state.model(each.name) is None]
-    routes = [each for each in first if each.kind == "route" and ROUTE not in state.routes]
-    for each in publish(settings.kafka, [*models, *routes], "examples/wine", "the models of the example"):
-        print(f"{each.kind} {each.name}: {each.result}")
-    if not models and not routes:
-        print("the log has the models and the route already: nothing is changed")
+def next_champion(settings: Settings) -> str:
+    """Return the document of the next champion, without the route that brings it in."""
+    text = (settings.trained / "champion.yaml").read_text(encoding="utf-8")
+    return yaml.safe_dump_all([each for each in yaml.safe_load_all(text) if "model" in each], sort_keys=False)
 
 
 def main() -> int:
-    """Return the exit code: 0 everything is published, 1 it is not, and why is on stderr."""
+    """Put the documents where the containers find them, publish what is new, and return the exit code."""
+    settings = Settings.read()
+    if settings.models != settings.trained:
+        for document in settings.trained.glob("*.pmml"):
+            shutil.copy(document, settings.models)
     try:
-        bring_in(Settings.read())
-    except (CliError, ClientError, ContractError, OSError) as error:
+        state = read_state(settings.kafka)
+    except ClientError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
-    return 0
+    if ROUTE in state.routes:
+        print(f"the log has the route {ROUTE} already: nothing is changed")
+        return 0
+    first = str(settings.trained / "policy.yaml")
+    how = ("--no-wait", "--author", "examples/wine", "--reason", "the models of the example")
+    return start("apply", "-f", first, "-f", "-", *how, stdin=next_champion(settings)).wait()
 
 
 if __name__ == "__main__":

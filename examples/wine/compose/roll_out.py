@@ -10,22 +10,19 @@ import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
+from pathlib import Path
 from typing import Final
 
-from rendezvous_cli.applying import Wanted
-from rendezvous_cli.errors import CliError
-from rendezvous_client import Answered, GatewayAsker, Question, read_state
-from rendezvous_client.errors import ClientError
-from rendezvous_contracts.errors import ContractError
+import yaml
+from rendezvous_client import Answered, ClientError, GatewayAsker, Question, read_state
 from rich.console import Console
 from rich.table import Table
-from scoring.v1.control_pb2 import SetRoute
 
-from examples.wine.compose.publishing import ROUTE, publish, read_policy
-from examples.wine.compose.settings import Settings
+from examples.wine.compose.command_line import start
+from examples.wine.compose.settings import ROUTE, Settings
 from examples.wine.dataset import TARGET, Wines, read_wines
 
 POLICIES: Final = ("policy.yaml", "champion.yaml")
@@ -35,13 +32,22 @@ FEWEST: Final = 50  # answers before the change, and answers of the new revision
 PATIENCE_S: Final = 30.0
 
 
+class NoRouteError(Exception):
+    """There is nothing to roll out on."""
+
+
 @dataclass
 class Run:
-    """What was seen: the *answers*, in order, the *revision* before the change, and the *next* champion."""
+    """
+    What was seen: the *answers*, in order, the *revision* before the change, and the *next* champion.
+
+    *refused*: the command line did not end with 0.
+    """
 
     revision: int
     next: str
     answers: list[Answered] = field(default_factory=list)
+    refused: bool = False
 
     @property
     def before(self) -> list[Answered]:
@@ -61,29 +67,31 @@ class Run:
     @property
     def taken_over(self) -> bool:
         """Whether the new champion answers."""
+        if self.refused:
+            return False
         return len(self.after) >= FEWEST and any(each.model == self.next for each in self.after)
 
 
 def roll_out(settings: Settings, wines: Wines, console: Console) -> Run:
-    """Ask, change the champion, and ask until it answers."""
+    """Ask, change the champion by the command line, and ask until the next one answers."""
     entry = read_state(settings.kafka).routes.get(ROUTE)
     if entry is None:
-        raise CliError(f"there is no route {ROUTE}: run `docker compose up` first")
+        raise NoRouteError(f"there is no route {ROUTE}: run `docker compose up` first")
     champion = entry.current.route.schedule[0].model
-    policies = [read_policy(settings.trained / name) for name in POLICIES]
-    other = next(each for each in policies if _champion(each) != champion)
-    run = Run(entry.current.number, _champion(other))
+    champions = {_champion(settings.trained / name): name for name in POLICIES}
+    run = Run(entry.current.number, next(model for model in champions if model != champion))
+    policy = champions[run.next]
     with GatewayAsker(settings.gateway) as asker:
         answers = _ask(asker, wines)
         _warm_up(answers)
         console.print(f"Asking about wines; revision {run.revision}, champion {champion}.")
         run.answers += [next(answers) for _ in range(FEWEST)]
-        applied = publish(settings.kafka, other, "demo", "shows a roll-out")
-        changes = ", ".join(f"{each.kind} {each.name} {each.result}" for each in applied)
-        console.print(f"Published, while questions go on: {changes}.")
+        console.print(f"While questions go on: rendezvous apply -f {policy}")
+        told = start("apply", "-f", str(settings.trained / policy), "--author", "demo", "--reason", "a demo")
         deadline = time.monotonic() + PATIENCE_S
         while len(run.after) < FEWEST and time.monotonic() < deadline:
             run.answers.append(next(answers))
+        run.refused = told.wait() != 0
     return run
 
 
@@ -101,7 +109,7 @@ def main() -> int:
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
         run = roll_out(Settings.read(), read_wines(), console)
-    except (CliError, ClientError, ContractError, OSError) as error:
+    except (ClientError, NoRouteError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     console.print(table(run))
@@ -117,9 +125,10 @@ def main() -> int:
     return 0 if run.taken_over else 1
 
 
-def _champion(policy: Sequence[Wanted]) -> str:
+def _champion(policy: Path) -> str:
     """Return the model of the first tier of the route of *policy*."""
-    return next(each.thing.route.schedule[0].model for each in policy if isinstance(each.thing, SetRoute))
+    documents = yaml.safe_load_all(policy.read_text(encoding="utf-8"))
+    return next(str(each["schedule"][0]["use"]) for each in documents if "route" in each)
 
 
 def _ask(asker: GatewayAsker, wines: Wines) -> Iterator[Answered]:

@@ -3,9 +3,11 @@
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from rendezvous_client.kafka import Kafka, security_options
+
+ROUTE: Final = "wine"
 
 
 @dataclass(frozen=True)
