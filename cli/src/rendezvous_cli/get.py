@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Annotated
 
 import typer
@@ -41,7 +42,8 @@ def models(
 ) -> None:
     """List the registered models."""
     with errors_explained():
-        rows = _rows(bootstrap_servers, views.model_rows, at)
+        whole = output is not Output.TABLE
+        rows = _rows(bootstrap_servers, partial(views.model_rows, whole=whole), at)
         _show(rows, "model", model, views.MODEL_COLUMNS, output)
 
 

@@ -1,4 +1,3 @@
-import time
 from collections.abc import Callable
 
 import pytest
@@ -351,15 +350,3 @@ def test_a_message_changed_after_its_application_changes_no_state() -> None:
     message.set_route.route.sla_us = 1
 
     assert state.routes["wine"].current.route.sla_us == 50_000
-
-
-def test_10_000_models_fold_within_5_seconds() -> None:
-    log = [control(str(number), model(f"m{number}")).SerializeToString() for number in range(10_000)]
-    started = time.process_time()
-
-    state = State()
-    for offset, value in enumerate(log):
-        state, _ = fold_record(state, value, offset)
-
-    assert len(state.models) == 10_000
-    assert time.process_time() - started < 5
