@@ -294,6 +294,16 @@ def test_a_probe_is_not_believed_where_calls_are_not_answered() -> None:
     assert not circuit.allows(21)
 
 
+def test_a_call_that_had_too_little_time_counts_for_little() -> None:
+    circuit = Circuit()
+    for now in range(11):
+        circuit.failed(now, "slow", reached=True, hasty=True)
+
+    assert circuit.allows(11)
+    circuit.failed(11, "slow", reached=True, hasty=True)
+    assert not circuit.allows(12)
+
+
 def test_the_pause_is_never_longer_than_half_a_minute() -> None:
     circuit = Circuit()
     for now in range(20):

@@ -23,7 +23,10 @@ from rendezvous_models.runtimes.remote_document import RemoteDocument
 
 # What is left when the answer comes still has to last for the way of the score to the rendezvous.
 _RESERVE: Final = 0.1
+_RESERVE_S: Final = 0.002
 _LEAST_S: Final = 0.0005
+# How much of the average of what calls take is the last one.
+_NEW: Final = 0.2
 _LONGEST_REASON: Final = 300
 _LONGEST_PROBE_S: Final = 2.0
 _CONNECT_S: Final = 5.0
@@ -106,6 +109,7 @@ class RemoteRuntime(ModelRuntime):
         self._ending = threading.Event()
         self._probe = threading.Thread(target=self._watch, name="remote-model-probe", daemon=True)
         self._probe_s = 0.0
+        self._usual_s = 0.0
         self._last_heard = "ready"
 
     @abstractmethod
@@ -134,7 +138,8 @@ class RemoteRuntime(ModelRuntime):
 
     def predict_within(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
         """Ask for *rows* within *budget_us* less a reserve, and within the document's timeout."""
-        left_s = budget_us / 1e6 * (1 - _RESERVE)
+        budget_s = budget_us / 1e6
+        left_s = budget_s - min(budget_s / 2, budget_s * _RESERVE + _RESERVE_S)
         return self._predict(rows, time.monotonic() + min(left_s, self._timeout_s))
 
     def _predict(self, rows: Sequence[Row], deadline: float) -> list[Outputs | Failure]:
@@ -163,12 +168,15 @@ class RemoteRuntime(ModelRuntime):
         try:
             told = model.ask(call, left_s)
         except CallError as error:
+            now = _us(time.monotonic())
             if error.blames:
-                self._circuit.failed(_us(time.monotonic()), str(error), reached=error.reached)
+                hasty = left_s < self._usual_s
+                self._circuit.failed(now, str(error), reached=error.reached, hasty=hasty)
             elif error.reached:
                 self._circuit.succeeded()
             return [Failure(str(error))] * len(call.places)
         self._circuit.succeeded()
+        self._usual_s += _NEW * (time.monotonic() - started - self._usual_s)
         return told
 
     def _watch(self) -> None:
