@@ -20,6 +20,7 @@ from rendezvous_runtime.errors import ServiceError
 from rich.console import Console
 
 from bench.cases import GROUPS, NAMES, Case
+from bench.compiled import use_compiled
 from bench.errors import BenchError
 from bench.machine import machine_facts
 from bench.progress import Screen
@@ -37,6 +38,7 @@ def main() -> int:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
+    use_compiled()
     scale = QUICK if options.quick else FULL
     facts = machine_facts(quick=options.quick)
     results = Results()

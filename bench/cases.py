@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from bench.alone import EngineAlone, MailboxMemory
-from bench.join import FaustJoin, Join
+from bench.join import FaustJoin, InterpretedJoin, Join
 from bench.latency import Hops, Lateness
 from bench.passthrough import PassThrough
 from bench.scale import Scale
@@ -34,6 +34,7 @@ GROUPS: Final[tuple[tuple[Case, ...], ...]] = (
     (
         PassThrough("confluent"),
         Join(),
+        InterpretedJoin(),
         EngineAlone(),
         PassThrough("bytewax"),
         PassThrough("quix"),

@@ -6,9 +6,10 @@ from typing import Final
 from rendezvous_contracts.topics import ANSWERS, DECISIONS
 
 from bench import records
+from bench.compiled import INTERPRETED
 from bench.scale import Scale
 from bench.stand import Stand
-from bench.watching import middle_rate, watch
+from bench.watching import Rate, middle_rate, watch
 
 ROUTE: Final = "bench-join"
 # So long that nothing is past its deadline, however long the run takes.
@@ -19,6 +20,21 @@ _LIMIT_S: Final = 60.0
 _FAUST_LIMIT_S: Final = 20.0
 
 
+def _prepare(stand: Stand, scale: Scale) -> None:
+    stand.write(records.control(records.route(ROUTE, SLA_US, *records.MODELS)))
+    stand.write(records.backlog(ROUTE, SLA_US, scale.join_requests))
+
+
+def _catch_up(stand: Stand, scale: Scale, **env: str) -> Rate:
+    """Catch up with all of the backlog, as a group that has read nothing yet."""
+    stand.empty(ANSWERS, DECISIONS)
+    name = stand.unique("join")
+    spec = stand.service(name, "rendezvous_service", RENDEZVOUS_GROUP=name, **env)
+    with stand.running(spec) as (process,):
+        samples = watch(stand, process, (ANSWERS, DECISIONS), scale.join_requests, _LIMIT_S)
+    return min(middle_rate(samples, 0), middle_rate(samples, 1), key=lambda rate: rate.per_s)
+
+
 class Join:
     """The real process, with answers and decisions."""
 
@@ -26,22 +42,35 @@ class Join:
 
     def prepare(self, stand: Stand, scale: Scale) -> None:
         """Write the control log and the backlog."""
-        stand.write(records.control(records.route(ROUTE, SLA_US, *records.MODELS)))
-        stand.write(records.backlog(ROUTE, SLA_US, scale.join_requests))
+        if stand.once("join"):
+            _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
-        """Catch up with all of the backlog, as a group that has read nothing yet."""
-        stand.empty(ANSWERS, DECISIONS)
-        name = stand.unique("join")
-        spec = stand.service(name, "rendezvous_service", RENDEZVOUS_GROUP=name)
-        with stand.running(spec) as (process,):
-            samples = watch(stand, process, (ANSWERS, DECISIONS), scale.join_requests, _LIMIT_S)
-        answers, decisions = middle_rate(samples, 0), middle_rate(samples, 1)
-        slower = min(answers, decisions)
+        """Catch up with all of the backlog."""
+        rate = _catch_up(stand, scale)
         return {
-            "join_requests_per_s": slower.per_s,
-            "join_messages_per_s": slower.per_s * MESSAGES_PER_REQUEST,
-            "cpu_us_per_request": slower.cpu_us,
+            "join_requests_per_s": rate.per_s,
+            "join_messages_per_s": rate.per_s * MESSAGES_PER_REQUEST,
+            "cpu_us_per_request": rate.cpu_us,
+        }
+
+
+class InterpretedJoin:
+    """The same without machine code, as a plain installation runs it."""
+
+    name = "interpreted"
+
+    def prepare(self, stand: Stand, scale: Scale) -> None:
+        """Share the backlog of the other join."""
+        if stand.once("join"):
+            _prepare(stand, scale)
+
+    def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
+        """Catch up with all of the backlog."""
+        rate = _catch_up(stand, scale, **INTERPRETED)
+        return {
+            "interpreted_join_requests_per_s": rate.per_s,
+            "interpreted_cpu_us_per_request": rate.cpu_us,
         }
 
 

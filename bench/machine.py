@@ -12,6 +12,8 @@ import confluent_kafka
 import psutil
 from rendezvous_local.jars import kafka_version
 
+from bench.compiled import is_compiled
+
 _LIBRARIES: Final = ("confluent-kafka", "faust-streaming", "protobuf", "quixstreams", "bytewax")
 _CPUINFO: Final = Path("/proc/cpuinfo")
 
@@ -26,6 +28,7 @@ def machine_facts(*, quick: bool) -> Mapping[str, object]:
         "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
         "load_before": [round(each, 2) for each in os.getloadavg()],
         "system": platform.platform(),
+        "engine": "compiled" if is_compiled() else "interpreted",
         "python": platform.python_version(),
         "kafka": kafka_version(),
         "librdkafka": confluent_kafka.libversion()[0],

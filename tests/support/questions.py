@@ -6,7 +6,7 @@ from rendezvous_contracts.values import to_fields
 from rendezvous_engine.engine import Effects, Engine, Limits
 from rendezvous_engine.mailbox import Place
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
-from rendezvous_engine.policy import FixedPolicies, Policy, compile_policy
+from rendezvous_engine.policy import FixedPolicies, Policies, Policy, compile_policy
 from scoring.v1.answer_pb2 import Answer
 from scoring.v1.control_pb2 import Route, Tier
 from scoring.v1.decision_pb2 import Decision
@@ -54,7 +54,7 @@ class Bench:
     """One engine, driven by hand: what a test does is one line each, and what came out is parsed."""
 
     def __init__(
-        self, *routes: Route, limits: Limits | None = None, policies: FixedPolicies | None = None
+        self, *routes: Route, limits: Limits | None = None, policies: Policies | None = None
     ) -> None:
         compiled: list[Policy] = [compile_policy(route, 1) for route in routes or (wine(),)]
         self.engine = Engine(policies or FixedPolicies(*compiled), limits)

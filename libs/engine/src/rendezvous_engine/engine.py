@@ -108,7 +108,9 @@ class Engine:
 
     # Inputs
 
-    def on_input(self, request_id: bytes, head: InputHead, place: Place, now: Moment) -> InputOutcome:
+    def on_input(
+        self, request_id: bytes, head: InputHead, place: tuple[int, int], now: Moment
+    ) -> InputOutcome:
         """Take a question: open its mailbox, or recognise it."""
         known = self._boxes.get(request_id)
         if known is not None:
@@ -134,7 +136,7 @@ class Engine:
             self._effects.repeated.append((request_id, answer))
         return InputOutcome.REPEATED
 
-    def _open(self, request_id: bytes, head: InputHead, place: Place, now: Moment) -> Mailbox:
+    def _open(self, request_id: bytes, head: InputHead, place: tuple[int, int], now: Moment) -> Mailbox:
         mono, wall = now.mono, now.wall
         # The budget counts down from the request's own stamp; a sender's fast clock wins it no more time.
         budget = head.budget_us

@@ -29,6 +29,8 @@ UNKNOWN: Final = ScoreOutcome.UNKNOWN
 # Three for each score: so many scores of models that nobody named, and no more, reach a decision.
 _MOST_PIECES: Final = 3 * 256
 _NOBODY: Final[frozenset[str]] = frozenset()
+_NO_SCORES: Final[dict[str, bytes]] = {}
+_NO_PIECES: Final[Pieces] = []
 
 
 class Place(NamedTuple):
@@ -57,7 +59,13 @@ class Mailbox:
     elapsed_us: int
 
     def __init__(
-        self, request_id: bytes, head: InputHead, place: Place, start: int, deadline: int, deadline_at: int
+        self,
+        request_id: bytes,
+        head: InputHead,
+        place: tuple[int, int],
+        start: int,
+        deadline: int,
+        deadline_at: int,
     ) -> None:
         self.id = request_id
         self.head = head
@@ -129,4 +137,5 @@ class Mailbox:
     def close(self) -> None:
         """End it, and let go of what it held: a timer may still refer to it."""
         self.is_open = False
-        self.arrivals, self.scores, self.usable = [], [], {}
+        self.arrivals = self.scores = _NO_PIECES
+        self.usable = _NO_SCORES

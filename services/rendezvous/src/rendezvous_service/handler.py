@@ -5,7 +5,6 @@ from typing import Final
 
 from rendezvous_contracts.topics import ANSWERS, DECISIONS, INPUTS, SCORES
 from rendezvous_engine.engine import Engine, Limits
-from rendezvous_engine.mailbox import Place
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import Policy
 from rendezvous_runtime.clock import Now
@@ -21,6 +20,10 @@ from rendezvous_service.policies import PolicyBook
 from rendezvous_service.settings import RendezvousSettings
 
 CONFLICTING: Final = InputOutcome.CONFLICTING
+# Looked up once: these run for every record.
+read_input: Final = InputHead.FromString
+read_score: Final = ScoreHead.FromString
+new_send: Final = tuple.__new__
 
 
 class Partition:
@@ -87,11 +90,17 @@ class Rendezvous:
         self._look_at_policies(now)
         for partition in self._partitions.values():
             partition.begin_batch()
+        partitions = self._partitions
         for record in records:
             try:
+                key, value = record.key(), record.value()
+                if not key or not value:
+                    sends.append(_refuse(record, "it needs its request id as key, and a value"))
+                    continue
+                partition = partitions[record.partition()]
                 if record.topic() == SCORES:
-                    self._on_score(record, now)
-                elif self._on_input(record, now) is CONFLICTING:
+                    self._on_score(partition, record.offset(), key, value, now)
+                elif self._on_input(partition, record.offset(), key, value, now) is CONFLICTING:
                     sends.append(_refuse(record, "another request has used this id; the first one stands"))
             except Exception as error:  # noqa: BLE001 - whatever is in one record, the next one is joined
                 sends.append(_refuse(record, error))
@@ -156,23 +165,16 @@ class Rendezvous:
             for partition in self._partitions.values():
                 partition.engine.on_policies(now)
 
-    def _on_input(self, record: Record, now: Now) -> InputOutcome:
-        key, value = record.key(), record.value()
-        if not key or not value:
-            raise ValueError("an input needs its request id as key, and a value")
-        partition = self._partitions[record.partition()]
-        place = Place(record.offset(), partition.scores_floor)
-        outcome = partition.engine.on_input(key, InputHead.FromString(value), place, now)
+    def _on_input(
+        self, partition: Partition, offset: int, key: bytes, value: bytes, now: Now
+    ) -> InputOutcome:
+        place = (offset, partition.scores_floor)
+        outcome = partition.engine.on_input(key, read_input(value), place, now)
         self._inputs[outcome] += 1
         return outcome
 
-    def _on_score(self, record: Record, now: Now) -> None:
-        key, value = record.key(), record.value()
-        if not key or not value:
-            raise ValueError("a score needs its request id as key, and a value")
-        partition = self._partitions[record.partition()]
-        offset = record.offset()
-        head = ScoreHead.FromString(value)
+    def _on_score(self, partition: Partition, offset: int, key: bytes, value: bytes, now: Now) -> None:
+        head = read_score(value)
         counts = self._scores[partition.engine.on_score(key, head, value, offset, now)]
         partition.next_score = offset + 1
         model = head.model
@@ -187,12 +189,14 @@ class Rendezvous:
             effects = engine.take_effects()
             if effects is None:
                 continue
-            for box in effects.answered:
-                sends.append(Send(ANSWERS, number, box.id, box.answer or b""))
-                if box.policy not in partition.seen:
-                    self._pass(number, partition, box.policy)
+            # Made as plain tuples are, which takes a third of the time.
+            sends += [new_send(Send, (ANSWERS, number, box.id, box.answer, None)) for box in effects.answered]
+            for policy in {box.policy for box in effects.answered} - partition.seen:
+                self._pass(number, partition, policy)
             sends += [Send(ANSWERS, number, name, answer) for name, answer in effects.repeated]
-            sends += [Send(DECISIONS, number, box.id, value) for box, value, _ in effects.decided]
+            sends += [
+                new_send(Send, (DECISIONS, number, box.id, value, None)) for box, value, _ in effects.decided
+            ]
             self._metrics.effects(effects)
         self._metrics.open = is_open
 

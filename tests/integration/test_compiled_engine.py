@@ -1,0 +1,34 @@
+"""The engine as machine code: the same sources, and the same tests have to pass."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tools.compile_engine import ROOT, compile_to, is_fresh
+
+_TESTS = ("tests/unit/engine", "tests/property/test_engine.py")
+_LOOK = "import rendezvous_engine.engine as e, rendezvous_service.handler as h; print(e.__file__, h.__file__)"
+
+
+def test_the_tests_of_the_engine_pass_on_machine_code(tmp_path: Path) -> None:
+    folder = tmp_path / "compiled"
+    compile_to(folder)
+    assert is_fresh(folder)
+    env = {**os.environ, "PYTHONPATH": str(folder)}
+
+    def run(*arguments: str) -> str:
+        done = subprocess.run(
+            [sys.executable, *arguments], cwd=ROOT, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    assert run("-c", _LOOK).count(".so") == 2, "it runs what is interpreted"
+    assert " passed" in run("-m", "pytest", "-q", *_TESTS)
+
+
+def test_machine_code_of_other_sources_is_not_taken_for_fresh(tmp_path: Path) -> None:
+    assert not is_fresh(tmp_path)
+    (tmp_path / "sources.sha256").write_text("0" * 64)
+    assert not is_fresh(tmp_path)

@@ -1,0 +1,100 @@
+"""
+Compiles what runs for every record of the rendezvous to machine code, with mypyc: the engine and its handler.
+
+`python tools/compile_engine.py FOLDER` writes packages to FOLDER that go before the interpreted ones, on
+PYTHONPATH or by being copied over them. They are the same sources, and the same tests run against them; what
+it wins is in docs/performance.md. Needs a C compiler; without one it says so and writes nothing.
+"""
+
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+from hashlib import sha256
+from pathlib import Path
+from typing import Final
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+# Each package is copied whole, for Python looks for a package in one place; what is named here is compiled.
+_PACKAGES: Final = {
+    ROOT / "libs/engine/src/rendezvous_engine": "*.py",
+    ROOT / "services/rendezvous/src/rendezvous_service": "handler.py",
+}
+_TYPED: Final = ("libs/contracts/src", "libs/control/src", "libs/runtime/src")
+_STAMP: Final = "sources.sha256"
+_MYPY: Final = """
+[mypy]
+strict = true
+explicit_package_bases = true
+namespace_packages = true
+follow_imports = silent
+mypy_path = {path}
+
+[mypy-confluent_kafka.*,faust.*,mode.*,aiokafka.*,prometheus_client.*,pydantic.*,pydantic_settings.*,structlog.*]
+ignore_missing_imports = true
+follow_imports = skip
+"""
+_SETUP: Final = """
+from mypyc.build import mypycify
+from setuptools import setup
+
+arguments = ["--config-file", "mypy.ini", *{files}]
+setup(name="compiled", packages=[], ext_modules=mypycify(arguments, opt_level="3"))
+"""
+
+
+def digest() -> str:
+    """Return what the sources are that would be compiled."""
+    found = sha256()
+    for package in _PACKAGES:
+        for path in sorted(package.glob("*.py")):
+            found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    return found.hexdigest()
+
+
+def is_fresh(folder: Path) -> bool:
+    """Return whether *folder* was compiled from the sources as they are now."""
+    stamp = folder / _STAMP
+    return stamp.is_file() and stamp.read_text() == digest()
+
+
+def compile_to(folder: Path) -> None:
+    """Write the compiled packages to *folder*, which they replace; raises SystemExit with the reason."""
+    with tempfile.TemporaryDirectory(prefix="rendezvous-compile-") as place:
+        work = Path(place)
+        files = []
+        for package, pattern in _PACKAGES.items():
+            copied = work / package.name
+            shutil.copytree(package, copied, ignore=shutil.ignore_patterns("__pycache__"))
+            files += [f"{package.name}/{path.name}" for path in sorted(copied.glob(pattern))]
+        path = ":".join(str(ROOT / each) for each in _TYPED)
+        (work / "mypy.ini").write_text(_MYPY.format(path=path))
+        (work / "setup.py").write_text(
+            _SETUP.format(files=[each for each in files if "__init__" not in each])
+        )
+        argv = [sys.executable, "setup.py", "-q", "build_ext", "--inplace"]
+        done = subprocess.run(argv, cwd=work, capture_output=True, text=True, check=False)  # noqa: S603 - ours
+        if done.returncode:
+            raise SystemExit(f"not compiled:\n{done.stdout[-2_000:]}{done.stderr[-2_000:]}")
+        for leftover in (work / "build", work / ".mypy_cache"):
+            shutil.rmtree(leftover, ignore_errors=True)
+        (work / _STAMP).write_text(digest())
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.copytree(work, folder)
+
+
+def has_compiler() -> bool:
+    """Return whether the C compiler that this Python wants is there."""
+    return shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0]) is not None
+
+
+if __name__ == "__main__":
+    target = Path(sys.argv[1])
+    if is_fresh(target):
+        print(f"{target} is compiled from these sources already")
+    elif has_compiler():
+        compile_to(target)
+        print(f"compiled to {target}")
+    else:
+        print("no C compiler: the engine stays interpreted")
