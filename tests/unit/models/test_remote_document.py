@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 from rendezvous_models.contract import Row, RuntimeOptions
 from rendezvous_models.errors import BadModelError, RuntimeUnavailableError
+from rendezvous_models.recognise import of_document
 from rendezvous_models.runtimes.remote_access import check_host, config_path, read_headers, read_secret
 from rendezvous_models.runtimes.remote_circuit import Circuit
 from rendezvous_models.runtimes.remote_document import (
@@ -341,3 +342,20 @@ def test_a_pointer_leads_through_objects_and_lists() -> None:
     assert document.rows.find({"a/b": [0, {"~c": 5}]}) == 5
     with pytest.raises(LookupError, match="there is nothing at /a/b/1"):
         document.rows.find({"a/b": [0]})
+
+
+KINDS: dict[str, type[RemoteDocument]] = {
+    "json-http": JsonDocument,
+    "open-inference-http": OpenInferenceHttpDocument,
+    "tensorflow-serving": TensorFlowServingDocument,
+}
+
+
+@pytest.mark.parametrize("page", ["remote", "tensorflow-serving"])
+def test_the_documents_that_the_pages_show_are_read_and_recognised(page: str) -> None:
+    text = (Path(__file__).parents[3] / "docs" / "models" / f"{page}.md").read_text()
+    shown = [part.partition("```")[0] for part in text.split("```json\n")[1:]]
+
+    assert len(shown) == 3
+    for document in shown:
+        read_document(KINDS[of_document(document.encode())], document.encode(), {})
