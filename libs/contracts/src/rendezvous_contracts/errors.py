@@ -21,6 +21,10 @@ class BadShareError(ContractError):
     """A text is not a share of the whole."""
 
 
+class ForeignMessageError(ContractError):
+    """A message of another system cannot be taken over; str() says why."""
+
+
 class BadExpressionError(ContractError):
     """An arithmetic expression cannot be read; str() says at which character and why."""
 
