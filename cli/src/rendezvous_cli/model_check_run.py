@@ -11,11 +11,10 @@ from rendezvous_models.archives import content_root
 from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import Metadata, ModelRuntime, create_runtime
 from rendezvous_models.errors import ArtifactRefusedError, BadModelError, ModelError
-from rendezvous_models.gate import pass_gate
+from rendezvous_models.gate import Passage, pass_gate
 from rendezvous_models.recognise import recognise
 from rendezvous_models.records import BadTableError, Dialect, Record, Table, match_header
 from rendezvous_models.validation import InputValidator
-from rendezvous_models.warmup import Latency
 from rendezvous_runtime.clock import SystemClock
 from scoring.v1.control_pb2 import Model
 
@@ -24,7 +23,7 @@ from rendezvous_cli.model_check_ask import Question
 from rendezvous_cli.model_check_score import Scorer
 from rendezvous_cli.model_check_show import (
     is_refused,
-    say_latency,
+    say_passage,
     say_timing,
     show_fields,
     show_results,
@@ -33,6 +32,7 @@ from rendezvous_cli.model_check_show import (
 from rendezvous_cli.terminal import FAILED, busy, note
 
 REFUSED: Final = 2
+_SEPARATORS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 class _Loaded(NamedTuple):
@@ -53,8 +53,8 @@ def run(question: Question, *, as_json: bool) -> int:
             if not as_json:
                 show_fields(loaded.validator.fields, model.outputs or loaded.metadata.outputs)
             with busy("warming the model up"):
-                latency = _gate(loaded)
-            say_latency(latency)
+                passage = _gate(loaded)
+            say_passage(passage)
             if model.golden:
                 note(f"golden records: {len(model.golden)} answered as written")
             return _score(question, loaded, as_json=as_json) if question.records else 0
@@ -108,7 +108,7 @@ def _load(runtime: ModelRuntime, path: Path, store: ArtifactStore) -> Metadata:
         raise BadModelError(f"the model does not load: {type(error).__name__}: {error}") from error
 
 
-def _gate(loaded: _Loaded) -> Latency:
+def _gate(loaded: _Loaded) -> Passage:
     try:
         return pass_gate(loaded.runtime, loaded.model, loaded.validator, SystemClock())
     except ModelError:
@@ -149,5 +149,5 @@ def _records(question: Question, loaded: _Loaded) -> Iterator[Record]:
 
 
 def _say_dialect(dialect: Dialect) -> None:
-    separator = "a tab" if dialect.separator == "\t" else dialect.separator
-    note(f"records: separated by {separator}, quoted by {dialect.quote}")
+    quotes = "double" if dialect.quote == '"' else "single"
+    note(f"records: separated by {_SEPARATORS[dialect.separator]}, in {quotes} quotes where quoted")

@@ -9,7 +9,8 @@ from statistics import median
 from rendezvous_contracts.policy_fields import TYPE_NAMES
 from rendezvous_contracts.values import Plain
 from rendezvous_models.contract import Outputs
-from rendezvous_models.warmup import BATCH, Latency
+from rendezvous_models.gate import Passage
+from rendezvous_models.warmup import BATCH
 from scoring.v1.control_pb2 import Field
 from scoring.v1.value_pb2 import Tensor
 
@@ -80,11 +81,18 @@ def _plain(value: Plain) -> object:
     return b64encode(value).decode() if isinstance(value, bytes) else value
 
 
-def say_latency(latency: Latency) -> None:
-    """Say how long a warm model takes for a row."""
+def say_passage(passage: Passage) -> None:
+    """Say how long a warm model takes for a row, or why nobody knows."""
+    if passage.unproved:
+        note(
+            f"not warmed up and not measured, for a row that was made up failed: {passage.unproved}; "
+            "with golden records it would be"
+        )
+        return
+    row_us, batched_row_us = passage.latency
     note(
-        f"latency, warm: a row alone {latency.row_us:.0f} us; a batch of {BATCH} "
-        f"{latency.batched_row_us * BATCH:.0f} us, {latency.batched_row_us:.1f} us a row"
+        f"latency, warm: a row alone {row_us:.0f} us; a batch of {BATCH} {batched_row_us * BATCH:.0f} us, "
+        f"{batched_row_us:.1f} us a row"
     )
 
 

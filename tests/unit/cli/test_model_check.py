@@ -71,7 +71,7 @@ def test_what_was_told_from_the_content_and_forgiven_is_said_beside_the_data(fol
 
     assert f"artifact: size: {len(MODEL)}, sha256: {sha256(MODEL).hexdigest()}" in said
     assert "type: onnx, told from the content" in said
-    assert 'separated by ;, quoted by "' in said
+    assert "separated by semicolons, in double quotes" in said
     assert "column 'Fixed Acidity' is taken for the field 'fixed_acidity'" in said
     assert "column 'note' is no field of the model" in said
     assert "latency, warm: a row alone" in said

@@ -4,9 +4,9 @@ import pytest
 from rendezvous_contracts.values import to_fields
 from rendezvous_models.contract import Failure, Metadata, Outputs, Row
 from rendezvous_models.errors import BadModelError
-from rendezvous_models.gate import pass_gate
+from rendezvous_models.gate import Passage, pass_gate
 from rendezvous_models.validation import InputValidator, input_fields
-from rendezvous_models.warmup import Latency
+from rendezvous_models.warmup import NOT_MEASURED
 from rendezvous_runtime.testing import VirtualClock
 from scoring.v1.control_pb2 import Field, FieldType, Golden, Model
 
@@ -15,7 +15,7 @@ from tests.support.models import ALCOHOL, QUALITY, FunctionRuntime, halved
 NUMBER, TEXT = FieldType.FIELD_TYPE_NUMBER, FieldType.FIELD_TYPE_TEXT
 
 
-def gate(runtime: FunctionRuntime, descriptor: Model) -> Latency:
+def gate(runtime: FunctionRuntime, descriptor: Model) -> Passage:
     validator = InputValidator(descriptor.inputs, runtime.metadata())
     return pass_gate(runtime, descriptor, validator, VirtualClock())
 
@@ -35,7 +35,9 @@ def test_a_model_is_warmed_up_on_its_golden_records() -> None:
 
 
 def test_a_model_without_golden_records_may_fail_on_a_row_that_was_made_up() -> None:
-    gate(FunctionRuntime(lambda _: Failure("no such wine")), Model(outputs=[QUALITY]))
+    passage = gate(FunctionRuntime(lambda _: Failure("no such wine")), Model(outputs=[QUALITY]))
+
+    assert passage == Passage(NOT_MEASURED, "no such wine")
 
 
 @pytest.mark.parametrize(

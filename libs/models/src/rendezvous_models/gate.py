@@ -7,7 +7,7 @@ held against the declared ones and the golden ones; how long a row takes is meas
 
 from collections.abc import Sequence
 from itertools import islice
-from typing import Final
+from typing import Final, NamedTuple
 
 from rendezvous_contracts.fields import FieldChecker, FieldProblem
 from rendezvous_runtime.clock import Clock
@@ -17,14 +17,26 @@ from rendezvous_models.contract import Failure, ModelRuntime, Outputs, Row
 from rendezvous_models.errors import BadModelError
 from rendezvous_models.golden import disagreements, golden_rows, tolerance_of
 from rendezvous_models.validation import InputValidator
-from rendezvous_models.warmup import Latency, measure, sample_row, warm_up
+from rendezvous_models.warmup import NOT_MEASURED, Latency, measure, sample_row, warm_up
 
 _MAX_NAMED: Final = 3
 
 
-def pass_gate(runtime: ModelRuntime, descriptor: Model, validator: InputValidator, clock: Clock) -> Latency:
+class Passage(NamedTuple):
     """
-    Return how fast *runtime* is, once it has proved to be what *descriptor* says.
+    How a model passed.
+
+    *unproved* says why it has neither been warmed up nor measured, where that is so: without golden records,
+    a row has to be made up, and a model may rightly fail on it.
+    """
+
+    latency: Latency
+    unproved: str = ""
+
+
+def pass_gate(runtime: ModelRuntime, descriptor: Model, validator: InputValidator, clock: Clock) -> Passage:
+    """
+    Return how *runtime* passed, once it has proved to be what *descriptor* says.
 
     Raises BadModelError that says what is not so. What the model's own code raises is the caller's to handle.
     """
@@ -39,7 +51,9 @@ def pass_gate(runtime: ModelRuntime, descriptor: Model, validator: InputValidato
         _check_outputs(descriptor.outputs, predictions)
     else:
         _check_outputs([_kind_only(field) for field in descriptor.outputs], predictions)
-    return measure(runtime, rows, clock)
+    if isinstance(failure := predictions[0], Failure):
+        return Passage(NOT_MEASURED, failure.reason)
+    return Passage(measure(runtime, rows, clock))
 
 
 def _rows(golden: Sequence[Golden], validator: InputValidator) -> list[Row]:

@@ -15,7 +15,7 @@ from scoring.v1.control_pb2 import Model
 from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import ModelRuntime
 from rendezvous_models.errors import ModelError
-from rendezvous_models.gate import pass_gate
+from rendezvous_models.gate import Passage, pass_gate
 from rendezvous_models.lifecycle import Action, Course, Phase, next_action
 from rendezvous_models.shelf import ReadyModel, Shelf
 from rendezvous_models.validation import InputValidator
@@ -122,12 +122,12 @@ class Loader:
         try:
             self._to(name, Phase.WARMING)
             validator = InputValidator(descriptor.inputs, runtime.metadata())
-            latency = pass_gate(runtime, descriptor, validator, self._clock)
+            passage = pass_gate(runtime, descriptor, validator, self._clock)
         except BaseException:
             runtime.unload()
             raise
-        _log.info("model passed its gate", model=name, golden=len(descriptor.golden), **latency._asdict())
-        return ReadyModel(name, runtime, validator, latency)
+        _log_passage(name, descriptor, passage)
+        return ReadyModel(name, runtime, validator, passage.latency)
 
     def _swap(self, name: str, model: ReadyModel | None) -> None:
         """Put *model* on the shelf, or nothing, and unload what was there once nobody reads it."""
@@ -155,3 +155,12 @@ class Loader:
         self.courses = {**self.courses, course.name: course}
         level = "warning" if course.phase is Phase.FAILED else "info"
         getattr(_log, level)("model phase", model=course.name, phase=course.phase.value, reason=course.reason)
+
+
+def _log_passage(name: str, descriptor: Model, passage: Passage) -> None:
+    if passage.unproved:
+        advice = "publish the model with golden records, and it is warmed up and measured on them"
+        _log.warning("model not warmed up", model=name, reason=passage.unproved, advice=advice)
+    else:
+        golden = len(descriptor.golden)
+        _log.info("model passed its gate", model=name, golden=golden, **passage.latency._asdict())
