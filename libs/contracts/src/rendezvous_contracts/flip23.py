@@ -2,8 +2,8 @@
 Messages of systems in the manner of Flink's FLIP-23, as control messages. Pure.
 
 They name models without versions. Here a version is what is served: it is made of the artifact's digest, so
-the same bytes published again change nothing. An artifact that lies elsewhere has to be fetched by the caller,
-for its digest is not in the message.
+the same bytes published again change nothing. An artifact that lies elsewhere has to be fetched by the
+caller, for its digest is not in the message.
 """
 
 from collections.abc import Mapping
