@@ -146,6 +146,12 @@ def test_an_image_holds_what_its_service_needs_and_not_what_built_it(
     assert found.output.decode().split() == ["None", str(java)]
 
 
+def test_the_engine_is_machine_code_where_it_runs(wine: Wine) -> None:
+    look = "from rendezvous_engine import engine; from rendezvous_service import handler; print(engine, handler)"
+    found = wine.compose.containers()["rendezvous"].exec_run(["python", "-c", look])
+    assert found.output.decode().count(".so'") == 2
+
+
 def test_prometheus_reads_every_service(wine: Wine) -> None:
     wait_until(lambda: set(wine.query("up").values()) == {1.0}, PATIENCE_S, "all are scraped", every_s=0.5)
     assert len(wine.query("up")) == len(OURS) + 1
