@@ -147,7 +147,9 @@ def test_an_image_holds_what_its_service_needs_and_not_what_built_it(
 
 
 def test_the_engine_is_machine_code_where_it_runs(wine: Wine) -> None:
-    look = "from rendezvous_engine import engine; from rendezvous_service import handler; print(engine, handler)"
+    look = (
+        "from rendezvous_engine import engine; from rendezvous_service import handler; print(engine, handler)"
+    )
     found = wine.compose.containers()["rendezvous"].exec_run(["python", "-c", look])
     assert found.output.decode().count(".so'") == 2
 
