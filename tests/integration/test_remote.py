@@ -237,6 +237,17 @@ def test_connections_are_used_again(load: Load) -> None:
         assert server.connections == 1
 
 
+def test_an_idle_connection_that_the_server_has_closed_costs_no_row(load: Load) -> None:
+    with Server() as server:
+        runtime = load(HTTP, url=server.url, model="sums", inputs=AB, probe_ms=60_000)
+        assert runtime.predict(ROWS) == ANSWERS
+
+        server.drop_connections()
+
+        assert runtime.predict(ROWS) == ANSWERS
+        assert server.connections == 2
+
+
 def _tensor(name: str, shape: list[int], data: list[Any]) -> dict[str, Any]:
     return {"name": name, "datatype": "FP64", "shape": shape, "data": data}
 

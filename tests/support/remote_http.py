@@ -4,6 +4,7 @@ import json
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -87,6 +88,10 @@ class Server:
             self._thread.join()
             self._http.end()
 
+    def drop_connections(self) -> None:
+        """Close what is open, as a server does with connections that are idle for long."""
+        self._http.end_connections()
+
     @property
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
@@ -134,12 +139,13 @@ class _Listener(ThreadingHTTPServer):
         super().__init__(*args)
 
     def end(self) -> None:
-        for each in list(self.open):
-            try:
-                each.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                continue
+        self.end_connections()
         self.server_close()
+
+    def end_connections(self) -> None:
+        for each in list(self.open):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
 
     def get_request(self) -> tuple[socket.socket, Any]:
         connection, address = super().get_request()

@@ -70,6 +70,16 @@ def test_a_document_with_what_is_needed_is_read_and_the_rest_has_defaults() -> N
             "inputs.0.fields.0:",
         ),
         (OpenInferenceHttpDocument, TRITON | {"inputs": [{"name": "x", "shape": [-2]}]}, "inputs.0.shape.0:"),
+        (
+            OpenInferenceHttpDocument,
+            TRITON | {"inputs": [{"name": "x"}, {"name": "x"}]},
+            "inputs: x stands there more than once",
+        ),
+        (
+            OpenInferenceHttpDocument,
+            TRITON | {"outputs": [{"name": "x"}, {"name": "y", "fields": ["x"]}]},
+            "outputs.fields: x stands there more than once",
+        ),
         (GrpcDocument, TRITON, "url: http is not one of grpc, grpcs"),
         (GrpcDocument, TRITON_GRPC | {"url": "grpc://triton"}, "url: expected grpc://host:port"),
         (TensorFlowServingDocument, SERVING | {"version": "v3"}, "version: String should match"),

@@ -143,6 +143,23 @@ def test_a_document_that_the_server_does_not_agree_with_is_refused(
     assert reason in str(refused.value)
 
 
+def test_what_the_server_does_not_declare_is_said_in_the_document() -> None:
+    said = [{"name": "x", "datatype": "FP32", "shape": [2], "fields": ["a", "b"]}]
+    document = json.dumps(TRITON | {"inputs": said, "outputs": [{"name": "predict"}]}).encode()
+    model = TensorModel(read_document(OpenInferenceHttpDocument, document, {}), [], [])
+
+    (request,), _ = _requests(model, [{"a": 1.0, "b": 2.0}])
+
+    assert request.tensors == [Filled("x", "FP32", (1, 2), [1.0, 2.0])]
+    assert model.answers([Filled("predict", "INT64", (1, 1), [7])], 1) == [{"predict": 7}]
+    assert [each.type for each in model.metadata().outputs] == [FieldType.FIELD_TYPE_UNSPECIFIED]
+
+
+def test_without_a_type_nothing_can_be_sent_to_a_server_that_declares_none() -> None:
+    with pytest.raises(BadModelError, match=r"inputs\.0\.datatype: the server declares no inputs"):
+        _mapped([], inputs=AB)
+
+
 def _answers(tensor: Filled, count: int, **document: object) -> list[Outputs | Failure]:
     signature = Signature("y", "FP32", (-1, -1))
     return _mapped([X], [signature], **document).answers([tensor], count)

@@ -110,6 +110,19 @@ class TensorDocument(RemoteDocument):
     #: Whether the first dimension of the tensors counts rows; if not, each request is one row.
     batched: bool = True
 
+    @model_validator(mode="after")
+    def _names_once(self) -> Self:
+        fields = [name for each in self.outputs or () for name in each.fields or (each.name,)]
+        for key, names in (
+            ("inputs", [each.name for each in self.inputs or ()]),
+            ("outputs", [each.name for each in self.outputs or ()]),
+            ("outputs.fields", fields),
+        ):
+            twice = next((name for name in names if names.count(name) > 1), None)
+            if twice is not None:
+                raise ValueError(f"{key}: {twice} stands there more than once")
+        return self
+
 
 class OpenInferenceHttpDocument(TensorDocument):
     """A model behind the Open Inference protocol over HTTP."""

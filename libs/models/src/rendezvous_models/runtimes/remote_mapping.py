@@ -38,6 +38,8 @@ class TensorModel:
         self, document: TensorDocument, inputs: Sequence[Signature], outputs: Sequence[Signature]
     ) -> None:
         self._batched = document.batched
+        inputs = inputs or _said_inputs(document)
+        outputs = outputs or [Signature(each.name, "", None) for each in document.outputs or ()]
         self._inputs = [_input(document, *each) for each in _paired(document.inputs, inputs, "inputs")]
         self._outputs = [
             OutputMapping(signature, wanted.fields or (signature.name,), batched=document.batched)
@@ -118,7 +120,7 @@ def _paired(
             known = ", ".join(by_name) or "none"
             raise BadModelError(f"{where}.name: the server's model has no {each.name}; it declares {known}")
         signature = by_name[each.name]
-        if signature.datatype not in DATATYPES:
+        if signature.datatype not in {"", *DATATYPES}:
             raise BadModelError(f"{where}: {each.name} is of type {signature.datatype}, {describe_type()}")
         pairs.append((where, each, signature))
     missing = [name for name in by_name if name not in {each.name for each in chosen}]
@@ -129,6 +131,22 @@ def _paired(
     if not pairs:
         raise BadModelError(f"{key}: the server declares none for this model; say them in the document")
     return pairs
+
+
+def _said_inputs(document: TensorDocument) -> list[Signature]:
+    """Return the inputs as *document* says them, for a server that declares none: MLServer need not."""
+    said = []
+    for number, each in enumerate(document.inputs or ()):
+        if each.datatype is None or each.datatype not in DATATYPES:
+            raise BadModelError(
+                f"inputs.{number}.datatype: the server declares no inputs, so it has to be said here, "
+                f"as one of {', '.join(DATATYPES)}"
+            )
+        batch = (-1,) if document.batched else ()
+        said.append(
+            Signature(each.name, each.datatype, (*batch, *each.shape) if each.shape is not None else None)
+        )
+    return said
 
 
 def _input(document: TensorDocument, where: str, wanted: InputTensor, signature: Signature) -> InputMapping:

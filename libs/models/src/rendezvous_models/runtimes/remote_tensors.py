@@ -19,7 +19,7 @@ Shape = tuple[int, ...]
 
 
 class Signature(NamedTuple):
-    """One tensor as a server declares it; -1 in *shape*: any size; None: not known."""
+    """One tensor as a server declares it; in *shape*, -1 is any size; None, or no *datatype*: not known."""
 
     name: str
     datatype: str
@@ -91,7 +91,7 @@ class OutputMapping:
 
     def __init__(self, signature: Signature, fields: tuple[str, ...], *, batched: bool) -> None:
         self.name = signature.name
-        self._datatype = DATATYPES[signature.datatype]
+        self._datatype = DATATYPES.get(signature.datatype)
         self._fields = fields
         self._batched = batched
         row = signature.shape[1 if batched else 0 :] if signature.shape is not None else None
@@ -99,8 +99,11 @@ class OutputMapping:
 
     def declared(self) -> list[Field]:
         """Return the fields that it gives; a number or a tensor where the server leaves that open."""
-        single = len(self._fields) == 1 and not self._scalar and self._datatype.number
-        kind = FieldType.FIELD_TYPE_UNSPECIFIED if single else self._datatype.field
+        known = self._datatype
+        if known is None or (len(self._fields) == 1 and not self._scalar and known.number):
+            kind = FieldType.FIELD_TYPE_UNSPECIFIED
+        else:
+            kind = known.field
         return [Field(name=name, type=kind) for name in self._fields]
 
     def problem(self, given: Mapping[str, Filled], count: int) -> str:
