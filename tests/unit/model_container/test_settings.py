@@ -19,6 +19,16 @@ def test_models_come_comma_separated_from_the_environment(monkeypatch: pytest.Mo
     assert settings.artifact_roots == (Path("/a"), Path("/b"))
 
 
+def test_what_remote_models_may_reach_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = _read(
+        monkeypatch, MODEL="wine@1", REMOTE_HOSTS="triton, *.svc:8001", REMOTE_SECRETS="/run/secrets"
+    )
+
+    assert settings.remote_hosts == ("triton", "*.svc:8001")
+    assert settings.remote_secrets == Path("/run/secrets")
+    assert settings.remote_configs is None
+
+
 def test_containers_of_different_models_are_in_different_groups(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = _read(monkeypatch, MODEL="wine-forest@3,wine-mlp@1")
 
