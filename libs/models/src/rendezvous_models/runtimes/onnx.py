@@ -36,7 +36,7 @@ _DTYPES: Final[Mapping[str, Any]] = {
 }
 _TENSOR: Final = re.compile(r"tensor\((\w+)\)")
 _MAPS: Final = re.compile(r"seq\(map\(\w+,tensor\((\w+)\)\)\)")
-_ERRORS_ONLY: Final = 3
+_FATAL_ONLY: Final = 4  # what fails is raised as well
 
 
 class OnnxRuntime(TensorRuntime):
@@ -59,7 +59,7 @@ def _session(artifact: Path) -> Any:
     options.inter_op_num_threads = 1
     # Threads that wait in a loop take the cores that other models score on.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = _ERRORS_ONLY
+    options.log_severity_level = _FATAL_ONLY
     try:
         return onnxruntime.InferenceSession(artifact, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # the runtime's exceptions have no base of their own

@@ -37,10 +37,12 @@ _PARTS: Final = {
     "SparseTensorProto": {1: "TensorProto", 2: "TensorProto"},
     "TensorProto": {},
 }
-# Attributes hold millions of numbers, each behind a tag of its own: the floats (7) and integers (8) of trees.
+# Attributes hold millions of values, each behind a tag of its own: floats (7) and integers (8) of trees, and
+# their texts (9): LEAF, BRANCH_LEQ and the like, here by their lengths.
 _RUNS: Final = {
     0x3D: re.compile(rb"(?:\x3d.{4})++", re.DOTALL),
     0x40: re.compile(rb"(?:\x40[\x80-\xff]{0,9}[\x00-\x7f])++"),
+    0x4A: re.compile(rb"(?:\x4a(?:\x04.{4}|\x09.{9}|\x0a.{10}))++", re.DOTALL),
 }
 _EXTERNAL_DATA, _DATA_LOCATION = 13, 14
 _NODE_OUTPUT, _NODE_OP = 2, 4
