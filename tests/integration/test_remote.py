@@ -40,6 +40,8 @@ ANSWERS = [
 ]
 # Far above what a busy machine takes, and far below what a call without an end would.
 SOON_S = 5.0
+# Three, or more if the machine was so busy that the first call took longer than these are given.
+_MOST_HANGING = 15
 
 
 @pytest.fixture
@@ -180,12 +182,18 @@ def test_a_server_that_hangs_costs_no_more_than_the_budget_and_soon_nothing(kind
         _hang(server)
 
         started = time.monotonic()
-        answers = [each for _ in range(3) for each in _within(runtime, 200_000)]
-        hung_s = time.monotonic() - started
+        hung: list[list[str]] = []
+        while len(hung) < _MOST_HANGING:
+            reasons = [each.reason for each in _within(runtime, 200_000)]
+            if "the server is left alone for" in reasons[0]:
+                break
+            hung.append(reasons)
+        asked_s = time.monotonic() - started
         left_alone = _within(runtime, 10_000_000)
 
-        assert hung_s < SOON_S
-        assert all("did not answer within" in each.reason for each in answers), answers
+        assert 3 <= len(hung) < _MOST_HANGING
+        assert asked_s < SOON_S
+        assert all("did not answer within" in reason for batch in hung for reason in batch), hung
         assert all("the server is left alone for" in each.reason for each in left_alone)
         assert time.monotonic() - started < SOON_S
 
