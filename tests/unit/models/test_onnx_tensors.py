@@ -91,6 +91,8 @@ def test_a_tensor_without_rows_is_given_a_constant(load: Load) -> None:
         (NEGATIVE, {"options": {"missing.x": '"a"'}}, "missing.x does not fit"),
         (NEGATIVE, {"options": {"fields.y": "a, b"}}, "no 2 columns"),
         (TWICE, {"options": {"fields.y": "z"}}, "several"),
+        (NEGATIVE, {"options": {"threads": "0"}}, "option threads is no whole number from 1 on: 0"),
+        (NEGATIVE, {"options": {"threads": "many"}}, "option threads is no whole number"),
     ],
 )
 def test_a_descriptor_that_does_not_fit_the_model_is_refused(
@@ -98,3 +100,8 @@ def test_a_descriptor_that_does_not_fit_the_model_is_refused(
 ) -> None:
     with pytest.raises(BadModelError, match=reason):
         load(program(text), **descriptor)
+
+
+def test_a_model_can_be_given_fewer_threads(load: Load) -> None:
+    assert load(program(NEGATIVE), options={"threads": "1"}).predict([{"x": 1.0}]) == [{"y": -1.0}]
+    assert load(program(NEGATIVE), options={"threads": "1000"}).predict([{"x": 1.0}]) == [{"y": -1.0}]

@@ -14,7 +14,7 @@ import onnxruntime
 
 from rendezvous_models.errors import BadModelError
 from rendezvous_models.runtimes.onnx_document import OnnxDocument, read_onnx
-from rendezvous_models.runtimes.tensor_options import TensorOptions
+from rendezvous_models.runtimes.tensor_options import OUTPUTS, TensorOptions
 from rendezvous_models.runtimes.tensor_runtime import TensorModel, TensorRuntime
 from rendezvous_models.runtimes.tensors import Array, TensorSpec
 from rendezvous_models.threads import granted_cpus
@@ -36,28 +36,30 @@ _DTYPES: Final[Mapping[str, Any]] = {
 }
 _TENSOR: Final = re.compile(r"tensor\((\w+)\)")
 _MAPS: Final = re.compile(r"seq\(map\(\w+,tensor\((\w+)\)\)\)")
+_THREADS: Final = "threads"
 _FATAL_ONLY: Final = 4  # what fails is raised as well
 
 
 class OnnxRuntime(TensorRuntime):
-    """A model in ONNX, in one file."""
+    """A model in ONNX, in one file. Options beside those of tensors: threads."""
 
     def open(self, artifact: Path) -> TensorModel:
         """Return the model in the file at *artifact*; raises BadModelError."""
-        options = TensorOptions(self.descriptor)
+        options = TensorOptions(self.descriptor, known=(OUTPUTS, _THREADS))
         document = read_onnx(artifact)
-        session = _session(artifact)
+        session = _session(artifact, min(options.count(_THREADS, granted_cpus()), granted_cpus()))
         outputs = [_output(each, document) for each in session.get_outputs()]
         chosen = options.names("outputs") or tuple(spec.name for spec in outputs)
         call = _Call(session, chosen, document)
         return TensorModel([_input(each) for each in session.get_inputs()], outputs, options, call)
 
 
-def _session(artifact: Path) -> Any:
+def _session(artifact: Path, threads: int) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = granted_cpus()
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
-    # Threads that wait in a loop take the cores that other models score on.
+    # Threads that wait in a loop take the cores that other models score on: seen to cost ten times the CPU
+    # time of a forest's batch. The pool that models could share knows no other way to wait.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = _FATAL_ONLY
     try:

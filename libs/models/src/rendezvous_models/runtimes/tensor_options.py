@@ -45,6 +45,13 @@ class TensorOptions:
         """Return the text of *option*."""
         return self._texts.get(option, default).strip()
 
+    def count(self, option: str, default: int) -> int:
+        """Return a whole number of at least 1."""
+        text = self.text(option, str(default))
+        if not text.isascii() or not text.isdecimal() or not 0 < int(text[:6]) == int(text):
+            raise BadModelError(f"option {option} is no whole number from 1 on: {text[:80]}")
+        return int(text)
+
     def names(self, option: str, about: str = "") -> tuple[str, ...]:
         """Return a list: names between commas or, where a name has one, a list in JSON."""
         key = f"{option}.{about}" if about else option
