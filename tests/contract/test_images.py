@@ -50,7 +50,8 @@ def test_what_scores_has_one_target_for_each_runtime(service: str) -> None:
     found = stages(ROOT / "services" / service / "Dockerfile")
     assert set(RUNTIMES) <= set(found) & set(extras)
     assert [name for name in RUNTIMES if f"--extra {name}" not in found[f"build-{name}"]] == []
-    assert [name for name, text in found.items() if name in RUNTIMES and "/opt/java" in text] == ["pmml"]
+    assert [name for name in RUNTIMES if "/opt/java" in found[name]] == ["pmml"]
+    assert [name for name in RUNTIMES if "ORT_DISABLE_TELEMETRY=1" in found[name]] == ["onnx"]
 
 
 @pytest.mark.parametrize("service", SERVICES)
