@@ -107,7 +107,7 @@ def test_a_document_with_what_is_needed_is_read_and_the_rest_has_defaults() -> N
         (JsonDocument, JSON | {"body": {"$field": 1}}, "body: /$field: expected the name of a field"),
         (
             JsonDocument,
-            JSON | {"body": {"a": {"$field": "x"}, "b": {"$each": {"$field": "y"}}}},
+            JSON | {"body": {"a": {"$field": "x"}, "b": {"$each": {"$field": "x"}}}},
             "body: a $field or $base64 stands outside of $each",
         ),
         (

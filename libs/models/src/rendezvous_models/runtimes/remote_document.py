@@ -11,7 +11,15 @@ from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Final, Self, TypeVar
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
 
 from rendezvous_models.errors import BadModelError
 from rendezvous_models.runtimes.remote_template import Pointer, Template
@@ -25,6 +33,7 @@ _TELLING: Final = ("auth", "cookie", "key", "password", "secret", "token")
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 Version = Annotated[str, StringConstraints(max_length=100, pattern=r"^[A-Za-z0-9._-]*$")]
 Size = Annotated[int, Field(ge=-1)]
+Way = Annotated[Pointer, PlainValidator(Pointer)]
 Milliseconds = Annotated[int, Field(ge=1, le=_LONGEST_MS)]
 
 
@@ -174,10 +183,10 @@ class JsonDocument(RemoteDocument):
     """Anything that takes and gives JSON over HTTP."""
 
     method: Annotated[str, StringConstraints(pattern=r"^(POST|PUT|PATCH)$")] = "POST"
-    body: Template
+    body: Annotated[Template, PlainValidator(Template)]
     #: Where in a response the list with one element for each row is; without $each, the one row's element.
-    rows: Pointer = Pointer("")
-    outputs: Annotated[Mapping[Text, Pointer], Field(min_length=1)]
+    rows: Way = Pointer("")
+    outputs: Annotated[Mapping[Text, Way], Field(min_length=1)]
     #: The path, on the same server, that answers 200 while it is ready. None: not asked.
     ready_path: Annotated[str, StringConstraints(pattern=r"^/[!-~]*$", max_length=1_000)] | None = None
 

@@ -10,8 +10,6 @@ import base64
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from pydantic import GetCoreSchemaHandler
-from pydantic_core import CoreSchema, core_schema
 from rendezvous_contracts.values import Plain
 from scoring.v1.value_pb2 import Tensor
 
@@ -39,16 +37,12 @@ class Template:
         self._each = [node for node in _walk(tree) if _EACH in node]
         if len(self._each) > 1:
             raise BadTemplateError("$each stands there more than once")
-        self.fields = tuple(dict.fromkeys(_names(tree)))
+        names = list(_names(tree))
+        self.fields = tuple(dict.fromkeys(names))
         if not self.fields:
             raise BadTemplateError("no $field or $base64 stands there: every row would be the same")
-        if self.batched and set(self.fields) != set(_names(self._each[0][_EACH])):
+        if self.batched and names != list(_names(self._each[0])):
             raise BadTemplateError("a $field or $base64 stands outside of $each")
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
-        """Have documents hold templates as JSON."""
-        return core_schema.no_info_plain_validator_function(cls)
 
     @property
     def batched(self) -> bool:
@@ -72,11 +66,6 @@ class Pointer:
             raise BadTemplateError("expected a JSON Pointer, like /predictions/0/value, or nothing at all")
         self._text = text
         self._steps = [step.replace("~1", "/").replace("~0", "~") for step in text.split("/")[1:]]
-
-    @classmethod
-    def __get_pydantic_core_schema__(cls, _: object, __: GetCoreSchemaHandler) -> CoreSchema:
-        """Have documents hold pointers as texts."""
-        return core_schema.no_info_plain_validator_function(cls)
 
     def __str__(self) -> str:
         return self._text or "the whole"
