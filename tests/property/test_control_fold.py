@@ -15,12 +15,14 @@ from rendezvous_control.route_checks import check_route
 from rendezvous_control.snapshot import read_snapshot, write_snapshot
 from rendezvous_control.state import Refused, State
 from scoring.v1.control_pb2 import (
+    AbortRollout,
     AddModel,
     ApproveModel,
     Combination,
     Combined,
     Deploy,
     Deployment,
+    Gate,
     PauseRoute,
     RampRoute,
     RemoveModel,
@@ -30,6 +32,9 @@ from scoring.v1.control_pb2 import (
     ScaleDeployment,
     SetRoute,
     Share,
+    StartRollout,
+    StepRollout,
+    StepVerdict,
     Tier,
     Undeploy,
     UpdateModel,
@@ -101,6 +106,20 @@ CHANGES: st.SearchStrategy[Change] = st.one_of(
         SHARES,
     ),
     ROUTE_NAMES.map(lambda name: PauseRoute(name=name)),
+    st.builds(
+        lambda name, to, steps, gates: StartRollout(route=name, to=to, steps=steps, every_us=1, gates=gates),
+        ROUTE_NAMES,
+        MODEL_IDS,
+        st.sampled_from([[10_000], [100, 10_000], [100, 10_000], [], [200, 100], [100]]),
+        st.lists(st.sampled_from([Gate(metric="p99_ms", below=1), Gate(metric="p98")]), max_size=1),
+    ),
+    st.builds(
+        lambda name, step, verdict: StepRollout(route=name, step=step, verdict=verdict),
+        ROUTE_NAMES,
+        st.integers(0, 2),
+        st.sampled_from(sorted(StepVerdict.values())),
+    ),
+    ROUTE_NAMES.map(lambda name: AbortRollout(route=name)),
     ROUTE_NAMES.map(lambda name: ResumeRoute(name=name)),
     DEPLOYMENTS.map(lambda deployment: Deploy(deployment=deployment)),
     NAMES.map(lambda name: Undeploy(name=name)),
@@ -156,6 +175,9 @@ def assert_valid(state: State) -> None:
         for before, after in pairwise(course.revisions):
             assert before.route != after.route
             assert after.route.schedule or not before.route.schedule
+        if course.rolling:
+            assert course.rolling.plan.to in scoring_models(course.current.route)
+            assert course.rolling.step < len(course.rolling.plan.steps)
     for entry in state.models.values():
         assert not {approval.author for approval in entry.approvals} & entry.writers
     for name, deployed in state.deployments.items():

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from scoring.v1.control_pb2 import (
+    AbortRollout,
     AddModel,
     ApproveModel,
     Control,
@@ -15,6 +16,8 @@ from scoring.v1.control_pb2 import (
     RollbackRoute,
     ScaleDeployment,
     SetRoute,
+    StartRollout,
+    StepRollout,
     Undeploy,
     UpdateModel,
 )
@@ -29,6 +32,9 @@ Change = (
     | RampRoute
     | PauseRoute
     | ResumeRoute
+    | StartRollout
+    | StepRollout
+    | AbortRollout
     | Deploy
     | Undeploy
     | ScaleDeployment
@@ -65,6 +71,8 @@ def change_subject(message: Control) -> tuple[str, str]:
             return "route", change.route.name
         case Deploy():
             return "deployment", change.deployment.name
+        case StartRollout() | StepRollout() | AbortRollout():
+            return "route", change.route
         case Undeploy() | ScaleDeployment():
             return "deployment", change.name
         case _:

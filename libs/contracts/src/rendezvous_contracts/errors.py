@@ -21,6 +21,10 @@ class BadShareError(ContractError):
     """A text is not a share of the whole."""
 
 
+class BadGateError(ContractError):
+    """A gate of a roll-out cannot be read, or asks for what nobody measures."""
+
+
 class ForeignMessageError(ContractError):
     """A message of another system cannot be taken over; str() says why."""
 

@@ -23,6 +23,7 @@ from rendezvous_control.envelope import Verifier, open_record
 from rendezvous_control.errors import ControlError, UnchangedError
 from rendezvous_control.maps import put
 from rendezvous_control.model_changes import add_model, approve_model, remove_model, update_model
+from rendezvous_control.rollout_changes import abort_rollout, start_rollout, step_rollout
 from rendezvous_control.route_changes import pause_route, ramp_route, resume_route, rollback_route, set_route
 from rendezvous_control.state import Refused, Stamp, State
 
@@ -111,6 +112,9 @@ _COUNTED: Final[Mapping[str, Callable[[State, Any, int | None, Stamp], State]]] 
     "ramp_route": ramp_route,
     "pause_route": pause_route,
     "resume_route": resume_route,
+    "start_rollout": start_rollout,
+    "step_rollout": step_rollout,
+    "abort_rollout": abort_rollout,
     "deploy": deploy,
     "undeploy": undeploy,
     "scale_deployment": scale_deployment,

@@ -5,7 +5,16 @@ from immutables import Map
 from scoring.v1 import snapshot_pb2 as pb
 
 from rendezvous_control.errors import ControlError
-from rendezvous_control.state import DeploymentEntry, ModelEntry, Revision, RouteEntry, Stamp, State
+from rendezvous_control.state import (
+    DeploymentEntry,
+    ModelEntry,
+    Outcome,
+    Revision,
+    RolloutEntry,
+    RouteEntry,
+    Stamp,
+    State,
+)
 
 
 def write_snapshot(state: State) -> bytes:
@@ -28,6 +37,13 @@ def read_snapshot(value: bytes) -> State:
         raise ControlError(f"not a snapshot of the control state: {error}") from error
     if not all(each.revisions for each in message.routes):
         raise ControlError("not a snapshot of the control state: a route in it has no revision")
+    try:
+        return _read(message)
+    except ValueError as error:
+        raise ControlError(f"not a snapshot of the control state: {error}") from error
+
+
+def _read(message: pb.ControlSnapshot) -> State:
     models = [_read_model(each) for each in message.models]
     routes = [_read_route(each) for each in message.routes]
     deployments = [_read_deployment(each) for each in message.deployments]
@@ -84,6 +100,29 @@ def _write_route(entry: RouteEntry) -> pb.SnapshotRoute:
             for revision in entry.revisions
         ],
         paused=_write_stamp(entry.paused) if entry.paused else None,
+        rollout=_write_rollout(entry.rollout) if entry.rollout else None,
+    )
+
+
+def _write_rollout(rollout: RolloutEntry) -> pb.SnapshotRollout:
+    return pb.SnapshotRollout(
+        plan=rollout.plan,
+        base=rollout.base,
+        step=rollout.step,
+        outcome=rollout.outcome,
+        stamp=_write_stamp(rollout.stamp),
+        detail=rollout.detail,
+    )
+
+
+def _read_rollout(message: pb.SnapshotRollout) -> RolloutEntry:
+    return RolloutEntry(
+        message.plan,
+        message.base,
+        message.step,
+        Outcome(message.outcome),
+        _read_stamp(message.stamp),
+        message.detail,
     )
 
 
@@ -93,7 +132,8 @@ def _read_route(message: pb.SnapshotRoute) -> RouteEntry:
         for number, each in enumerate(message.revisions, start=1)
     )
     paused = _read_stamp(message.paused) if message.HasField("paused") else None
-    return RouteEntry(message.name, tuple(revisions), paused)
+    rollout = _read_rollout(message.rollout) if message.HasField("rollout") else None
+    return RouteEntry(message.name, tuple(revisions), paused, rollout)
 
 
 def _write_deployment(entry: DeploymentEntry) -> pb.SnapshotDeployment:

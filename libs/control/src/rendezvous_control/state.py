@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from immutables import Map
-from scoring.v1.control_pb2 import Deployment, Model, Route
+from scoring.v1.control_pb2 import Deployment, Model, Route, StartRollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,50 @@ class Revision:
     qualities: Mapping[str, float] = field(default_factory=dict)
 
 
+class Outcome(StrEnum):
+    """How far a roll-out is."""
+
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    ABORTED = "aborted"
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutEntry:
+    """
+    The newest roll-out of a route.
+
+    *base*: the revision that it goes back to. *step*: 0 as a shadow, then place n of its plan's steps; it
+    began with the message that *stamp* is of, which has ended it where it is not running. *detail*: the
+    figures of the last verdict.
+    """
+
+    plan: StartRollout
+    base: int
+    step: int
+    outcome: Outcome
+    stamp: Stamp
+    detail: str = ""
+
+
 @dataclass(frozen=True, slots=True)
 class RouteEntry:
-    """A route and its course; revision n is revisions[n - 1]. *paused*: by whom its ramps are held, if so."""
+    """
+    A route and its course; revision n is revisions[n - 1].
+
+    *paused*: by whom its changes are held, if so. *rollout*: its newest, which may have ended.
+    """
 
     name: str
     revisions: tuple[Revision, ...]
     paused: Stamp | None = None
+    rollout: RolloutEntry | None = None
+
+    @property
+    def rolling(self) -> RolloutEntry | None:
+        """The roll-out that is under way, or None."""
+        return self.rollout if self.rollout and self.rollout.outcome is Outcome.RUNNING else None
 
     @property
     def current(self) -> Revision:

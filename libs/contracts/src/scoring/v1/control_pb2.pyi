@@ -20,6 +20,31 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _StepVerdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _StepVerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_StepVerdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    STEP_VERDICT_UNSPECIFIED: _StepVerdict.ValueType  # 0
+    STEP_VERDICT_PASS: _StepVerdict.ValueType  # 1
+    """On to the next step."""
+    STEP_VERDICT_FAIL: _StepVerdict.ValueType  # 2
+    """Back to what the route was before."""
+    STEP_VERDICT_INCONCLUSIVE: _StepVerdict.ValueType  # 3
+    """The route is paused, for people to look."""
+
+class StepVerdict(_StepVerdict, metaclass=_StepVerdictEnumTypeWrapper): ...
+
+STEP_VERDICT_UNSPECIFIED: StepVerdict.ValueType  # 0
+STEP_VERDICT_PASS: StepVerdict.ValueType  # 1
+"""On to the next step."""
+STEP_VERDICT_FAIL: StepVerdict.ValueType  # 2
+"""Back to what the route was before."""
+STEP_VERDICT_INCONCLUSIVE: StepVerdict.ValueType  # 3
+"""The route is paused, for people to look."""
+Global___StepVerdict: _TypeAlias = StepVerdict  # noqa: Y015
+
 class _FieldType:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -86,6 +111,9 @@ class Control(_message.Message):
     RAMP_ROUTE_FIELD_NUMBER: _builtins.int
     PAUSE_ROUTE_FIELD_NUMBER: _builtins.int
     RESUME_ROUTE_FIELD_NUMBER: _builtins.int
+    START_ROLLOUT_FIELD_NUMBER: _builtins.int
+    STEP_ROLLOUT_FIELD_NUMBER: _builtins.int
+    ABORT_ROLLOUT_FIELD_NUMBER: _builtins.int
     DEPLOY_FIELD_NUMBER: _builtins.int
     UNDEPLOY_FIELD_NUMBER: _builtins.int
     SCALE_DEPLOYMENT_FIELD_NUMBER: _builtins.int
@@ -117,6 +145,12 @@ class Control(_message.Message):
     @_builtins.property
     def resume_route(self) -> Global___ResumeRoute: ...
     @_builtins.property
+    def start_rollout(self) -> Global___StartRollout: ...
+    @_builtins.property
+    def step_rollout(self) -> Global___StepRollout: ...
+    @_builtins.property
+    def abort_rollout(self) -> Global___AbortRollout: ...
+    @_builtins.property
     def deploy(self) -> Global___Deploy: ...
     @_builtins.property
     def undeploy(self) -> Global___Undeploy: ...
@@ -143,18 +177,21 @@ class Control(_message.Message):
         ramp_route: Global___RampRoute | None = ...,
         pause_route: Global___PauseRoute | None = ...,
         resume_route: Global___ResumeRoute | None = ...,
+        start_rollout: Global___StartRollout | None = ...,
+        step_rollout: Global___StepRollout | None = ...,
+        abort_rollout: Global___AbortRollout | None = ...,
         deploy: Global___Deploy | None = ...,
         undeploy: Global___Undeploy | None = ...,
         scale_deployment: Global___ScaleDeployment | None = ...,
         signed: Global___Signed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "add_model", b"add_model", "approve_model", b"approve_model", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "abort_rollout", b"abort_rollout", "add_model", b"add_model", "approve_model", b"approve_model", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "start_rollout", b"start_rollout", "step_rollout", b"step_rollout", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "add_model", b"add_model", "approve_model", b"approve_model", "at_us", b"at_us", "author", b"author", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "id", b"id", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "reason", b"reason", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "abort_rollout", b"abort_rollout", "add_model", b"add_model", "approve_model", b"approve_model", "at_us", b"at_us", "author", b"author", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "id", b"id", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "reason", b"reason", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "start_rollout", b"start_rollout", "step_rollout", b"step_rollout", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
     _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["add_model", "update_model", "remove_model", "approve_model", "set_route", "rollback_route", "ramp_route", "pause_route", "resume_route", "deploy", "undeploy", "scale_deployment"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["add_model", "update_model", "remove_model", "approve_model", "set_route", "rollback_route", "ramp_route", "pause_route", "resume_route", "start_rollout", "step_rollout", "abort_rollout", "deploy", "undeploy", "scale_deployment"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
@@ -391,6 +428,129 @@ class ResumeRoute(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ResumeRoute: _TypeAlias = ResumeRoute  # noqa: Y015
+
+@_typing.final
+class StartRollout(_message.Message):
+    """A model takes over the first tier of a route, step by step; step 0 is as a shadow. It has its place to itself:
+    until it has ended, the route is changed by its steps only, or by a rollback, which aborts it.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
+    EVERY_US_FIELD_NUMBER: _builtins.int
+    GATES_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    to: _builtins.str
+    """name@version"""
+    every_us: _builtins.int
+    """How long a step lasts before it is judged, in microseconds."""
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Its share at each step, in hundredths of a percent, rising to 10,000."""
+
+    @_builtins.property
+    def gates(self) -> _containers.RepeatedCompositeFieldContainer[Global___Gate]: ...
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+        to: _builtins.str = ...,
+        steps: _abc.Iterable[_builtins.int] | None = ...,
+        every_us: _builtins.int = ...,
+        gates: _abc.Iterable[Global___Gate] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["every_us", b"every_us", "gates", b"gates", "route", b"route", "steps", b"steps", "to", b"to"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StartRollout: _TypeAlias = StartRollout  # noqa: Y015
+
+@_typing.final
+class Gate(_message.Message):
+    """What has to hold for a step to pass: an estimate of the metric is below the bound."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METRIC_FIELD_NUMBER: _builtins.int
+    AGAINST_FIELD_NUMBER: _builtins.int
+    BELOW_FIELD_NUMBER: _builtins.int
+    metric: _builtins.str
+    """"p99_ms", "error_rate", "mean_abs_delta", ..."""
+    against: _builtins.str
+    """Compared with whom on the same requests: "champion" or "canary". Empty: with nobody."""
+    below: _builtins.float
+    def __init__(
+        self,
+        *,
+        metric: _builtins.str = ...,
+        against: _builtins.str = ...,
+        below: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["against", b"against", "below", b"below", "metric", b"metric"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Gate: _TypeAlias = Gate  # noqa: Y015
+
+@_typing.final
+class StepRollout(_message.Message):
+    """How a step was judged, and with that, what is next."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    step: _builtins.int
+    """The step that was judged; another one than the current is refused."""
+    verdict: Global___StepVerdict.ValueType
+    detail: _builtins.str
+    """The figures that it was judged by, for people."""
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+        step: _builtins.int = ...,
+        verdict: Global___StepVerdict.ValueType = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["detail", b"detail", "route", b"route", "step", b"step", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StepRollout: _TypeAlias = StepRollout  # noqa: Y015
+
+@_typing.final
+class AbortRollout(_message.Message):
+    """Back to what the route was before its roll-out."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["route", b"route"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AbortRollout: _TypeAlias = AbortRollout  # noqa: Y015
 
 @_typing.final
 class Deploy(_message.Message):

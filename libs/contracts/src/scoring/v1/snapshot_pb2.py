@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from scoring.v1 import control_pb2 as scoring_dot_v1_dot_control__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19scoring/v1/snapshot.proto\x12\nscoring.v1\x1a\x18scoring/v1/control.proto\"\x93\x02\n\x0f\x43ontrolSnapshot\x12\x13\n\x0bnext_offset\x18\x01 \x01(\x04\x12)\n\x06models\x18\x02 \x03(\x0b\x32\x19.scoring.v1.SnapshotModel\x12)\n\x06routes\x18\x03 \x03(\x0b\x32\x19.scoring.v1.SnapshotRoute\x12\x33\n\x0b\x64\x65ployments\x18\x04 \x03(\x0b\x32\x1e.scoring.v1.SnapshotDeployment\x12\x33\n\x04seen\x18\x05 \x03(\x0b\x32%.scoring.v1.ControlSnapshot.SeenEntry\x1a+\n\tSeenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"b\n\rSnapshotStamp\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\r\n\x05\x61t_us\x18\x04 \x01(\x06\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xc6\x01\n\rSnapshotModel\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12\x0f\n\x07writers\x18\x04 \x03(\t\x12,\n\tapprovals\x18\x05 \x03(\x0b\x32\x19.scoring.v1.SnapshotStamp\"y\n\rSnapshotRoute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\trevisions\x18\x02 \x03(\x0b\x32\x1c.scoring.v1.SnapshotRevision\x12)\n\x06paused\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\"\xd0\x01\n\x10SnapshotRevision\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Route\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12>\n\tqualities\x18\x03 \x03(\x0b\x32+.scoring.v1.SnapshotRevision.QualitiesEntry\x1a\x30\n\x0eQualitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xaa\x01\n\x12SnapshotDeployment\x12*\n\ndeployment\x18\x01 \x01(\x0b\x32\x16.scoring.v1.Deployment\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12(\n\x05stamp\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x04 \x01(\x0b\x32\x19.scoring.v1.SnapshotStampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19scoring/v1/snapshot.proto\x12\nscoring.v1\x1a\x18scoring/v1/control.proto\"\x93\x02\n\x0f\x43ontrolSnapshot\x12\x13\n\x0bnext_offset\x18\x01 \x01(\x04\x12)\n\x06models\x18\x02 \x03(\x0b\x32\x19.scoring.v1.SnapshotModel\x12)\n\x06routes\x18\x03 \x03(\x0b\x32\x19.scoring.v1.SnapshotRoute\x12\x33\n\x0b\x64\x65ployments\x18\x04 \x03(\x0b\x32\x1e.scoring.v1.SnapshotDeployment\x12\x33\n\x04seen\x18\x05 \x03(\x0b\x32%.scoring.v1.ControlSnapshot.SeenEntry\x1a+\n\tSeenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"b\n\rSnapshotStamp\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\r\n\x05\x61t_us\x18\x04 \x01(\x06\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xc6\x01\n\rSnapshotModel\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12\x0f\n\x07writers\x18\x04 \x03(\t\x12,\n\tapprovals\x18\x05 \x03(\x0b\x32\x19.scoring.v1.SnapshotStamp\"\xa7\x01\n\rSnapshotRoute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\trevisions\x18\x02 \x03(\x0b\x32\x1c.scoring.v1.SnapshotRevision\x12)\n\x06paused\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12,\n\x07rollout\x18\x04 \x01(\x0b\x32\x1b.scoring.v1.SnapshotRollout\"\xa0\x01\n\x0fSnapshotRollout\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.scoring.v1.StartRollout\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x04\x12\x0c\n\x04step\x18\x03 \x01(\r\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12(\n\x05stamp\x18\x05 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\"\xd0\x01\n\x10SnapshotRevision\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Route\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12>\n\tqualities\x18\x03 \x03(\x0b\x32+.scoring.v1.SnapshotRevision.QualitiesEntry\x1a\x30\n\x0eQualitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xaa\x01\n\x12SnapshotDeployment\x12*\n\ndeployment\x18\x01 \x01(\x0b\x32\x16.scoring.v1.Deployment\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12(\n\x05stamp\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x04 \x01(\x0b\x32\x19.scoring.v1.SnapshotStampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,12 +44,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SNAPSHOTSTAMP']._serialized_end=443
   _globals['_SNAPSHOTMODEL']._serialized_start=446
   _globals['_SNAPSHOTMODEL']._serialized_end=644
-  _globals['_SNAPSHOTROUTE']._serialized_start=646
-  _globals['_SNAPSHOTROUTE']._serialized_end=767
-  _globals['_SNAPSHOTREVISION']._serialized_start=770
-  _globals['_SNAPSHOTREVISION']._serialized_end=978
-  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_start=930
-  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_end=978
-  _globals['_SNAPSHOTDEPLOYMENT']._serialized_start=981
-  _globals['_SNAPSHOTDEPLOYMENT']._serialized_end=1151
+  _globals['_SNAPSHOTROUTE']._serialized_start=647
+  _globals['_SNAPSHOTROUTE']._serialized_end=814
+  _globals['_SNAPSHOTROLLOUT']._serialized_start=817
+  _globals['_SNAPSHOTROLLOUT']._serialized_end=977
+  _globals['_SNAPSHOTREVISION']._serialized_start=980
+  _globals['_SNAPSHOTREVISION']._serialized_end=1188
+  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_start=1140
+  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_end=1188
+  _globals['_SNAPSHOTDEPLOYMENT']._serialized_start=1191
+  _globals['_SNAPSHOTDEPLOYMENT']._serialized_end=1361
 # @@protoc_insertion_point(module_scope)

@@ -151,6 +151,7 @@ class SnapshotRoute(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     REVISIONS_FIELD_NUMBER: _builtins.int
     PAUSED_FIELD_NUMBER: _builtins.int
+    ROLLOUT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     @_builtins.property
     def revisions(self) -> _containers.RepeatedCompositeFieldContainer[Global___SnapshotRevision]:
@@ -158,20 +159,59 @@ class SnapshotRoute(_message.Message):
 
     @_builtins.property
     def paused(self) -> Global___SnapshotStamp: ...
+    @_builtins.property
+    def rollout(self) -> Global___SnapshotRollout: ...
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         revisions: _abc.Iterable[Global___SnapshotRevision] | None = ...,
         paused: Global___SnapshotStamp | None = ...,
+        rollout: Global___SnapshotRollout | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["paused", b"paused"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["paused", b"paused", "rollout", b"rollout"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "paused", b"paused", "revisions", b"revisions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "paused", b"paused", "revisions", b"revisions", "rollout", b"rollout"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SnapshotRoute: _TypeAlias = SnapshotRoute  # noqa: Y015
+
+@_typing.final
+class SnapshotRollout(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAN_FIELD_NUMBER: _builtins.int
+    BASE_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    OUTCOME_FIELD_NUMBER: _builtins.int
+    STAMP_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    base: _builtins.int
+    step: _builtins.int
+    outcome: _builtins.str
+    detail: _builtins.str
+    @_builtins.property
+    def plan(self) -> _control_pb2.StartRollout: ...
+    @_builtins.property
+    def stamp(self) -> Global___SnapshotStamp: ...
+    def __init__(
+        self,
+        *,
+        plan: _control_pb2.StartRollout | None = ...,
+        base: _builtins.int = ...,
+        step: _builtins.int = ...,
+        outcome: _builtins.str = ...,
+        stamp: Global___SnapshotStamp | None = ...,
+        detail: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "stamp", b"stamp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["base", b"base", "detail", b"detail", "outcome", b"outcome", "plan", b"plan", "stamp", b"stamp", "step", b"step"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnapshotRollout: _TypeAlias = SnapshotRollout  # noqa: Y015
 
 @_typing.final
 class SnapshotRevision(_message.Message):
