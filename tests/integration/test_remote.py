@@ -443,6 +443,19 @@ def test_plain_json_takes_a_batch_by_a_template_and_outputs_by_pointers(load: Lo
         assert [each.name for each in runtime.metadata().inputs] == ["a", "b"]
 
 
+def test_plain_json_is_ready_when_its_path_says_so(load: Load) -> None:
+    with Server() as server:
+        server.ready = False
+        with pytest.raises(ModelError, match="/ready says that the model is not ready"):
+            load("json-http", url=f"{server.url}/predict", ready_path="/ready", **BATCHED)
+
+        server.ready = True
+        runtime = load("json-http", url=f"{server.url}/predict", ready_path="/ready", **BATCHED)
+
+        server.ready = False
+        wait_until(lambda: not runtime.ready, SOON_S, "the model is not ready")
+
+
 def test_plain_json_without_each_is_one_request_for_each_row(load: Load) -> None:
     with Server() as server:
         body = {"features": [{"$field": "a"}, {"$field": "b"}]}

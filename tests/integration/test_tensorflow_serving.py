@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def load(tmp_path: Path) -> Iterator[Load]:
     with ExitStack() as stack:
 
         def made(server: Serving, **keys: Any) -> ModelRuntime:
-            path = tmp_path / "model.json"
+            path = tmp_path / f"{keys.get('model', 'model')}.json"
             document = {"url": server.url, "model": "sums", "probe_ms": 50, "inputs": INPUTS, **keys}
             path.write_text(json.dumps(document))
             options = RuntimeOptions(remote_configs=tmp_path)
@@ -233,6 +234,18 @@ class TestDeploying:
             load(server, model="fresh", version="2", deploy=deploy)
 
             assert set(server.loaded) == {("sums", 1), ("fresh", 2)}
+
+    def test_two_containers_that_deploy_at_once_lose_nothing(
+        self, saved: Path, load: Load, tmp_path: Path, deploy: dict[str, Any]
+    ) -> None:
+        config = _config(saved, "specific { versions: 1 }", "other")
+        self._keep(tmp_path, config)
+        names = [f"fresh{number}" for number in range(4)]
+        patient = deploy | {"wait_ms": 30_000}
+        with Serving(config) as server, ThreadPoolExecutor() as pool:
+            list(pool.map(lambda name: load(server, model=name, version="2", deploy=patient), names))
+
+            assert set(server.loaded) == {("sums", 1), ("other", 2), *((name, 2) for name in names)}
 
     def test_what_is_served_already_is_not_sent_again(
         self, saved: Path, load: Load, tmp_path: Path, deploy: dict[str, Any]
