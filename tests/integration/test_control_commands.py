@@ -94,6 +94,31 @@ def test_a_ramp_is_promoted_and_undone_and_the_history_tells(cli: Cli) -> None:
     assert rows[2]["reason"] == "a try"
 
 
+def test_a_roll_out_is_tried_begun_promoted_and_aborted(cli: Cli) -> None:
+    cli.rows("apply", "-f", "-", stdin=policy("rolled"))
+    assert cli.rows("status", "rolled")[0]["outcome"] == "none"
+    begin = ("rollout", "rolled", "--to", "b@1", "--steps", "10%,100%", "--gate", "p99_ms<20")
+    assert cli.rows(*begin, "--dry-run")[0]["result"] == "possible"
+    assert "has no canary" in cli.refused(*begin, "--gate", "mean_abs_delta(canary)<1", "--dry-run")
+    assert cli.rows("status", "rolled")[0]["outcome"] == "none"
+
+    cli.done(*begin)
+    cli.done("promote", "rolled")
+
+    (row,) = cli.rows("status", "rolled", code=4)
+    assert (row["step"], row["share"], row["detail"]) == ("1 of 2", "10%", "promoted by hand")
+    assert "is under way, at step 1: abort it first" in cli.refused("ramp", "rolled", "b@1=100%")
+    cli.done("abort", "rolled")
+    (row,) = cli.rows("status", "rolled", "--watch", code=1)
+    assert (row["outcome"], row["revision"]) == ("aborted", 4)
+
+    cli.done(*begin)
+    cli.done("promote", "rolled")
+    cli.done("promote", "rolled")
+    assert cli.rows("status", "rolled")[0]["outcome"] == "done"
+    assert cli.rows("get", "routes", "rolled")[0]["rules"] == ["use b@1"]
+
+
 def test_a_paused_route_refuses_and_says_who_paused_it(cli: Cli) -> None:
     cli.rows("apply", "-f", "-", stdin=policy("paused"))
     cli.done("pause", "paused", "--author", "bob", "--reason", "an incident")

@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 
 from rendezvous_contracts.changes import Change
+from rendezvous_contracts.gates import parse_gate
 from rendezvous_contracts.names import parse_model_id
 from rendezvous_contracts.shares import WHOLE, parse_share
 from rendezvous_control.state import RouteEntry, State
 from scoring.v1.control_pb2 import (
+    AbortRollout,
     ApproveModel,
     RampRoute,
     RemoveModel,
     RollbackRoute,
     Share,
+    StartRollout,
+    StepRollout,
+    StepVerdict,
 )
 
 from rendezvous_cli.errors import CliError, UsageError
@@ -29,8 +34,20 @@ def undo(state: State, route: str, to_revision: int) -> Expected:
 
 
 def promote(state: State, route: str, to: str) -> Expected:
-    """Give all requests of the first tier to the model *to*; empty: to the last one of its ramp."""
+    """
+    Give all requests of the first tier to the model *to*; empty: to the last one of its ramp.
+
+    While a roll-out is under way, and no model is named: let its step pass, whatever its gates say.
+    """
     entry = known_route(state, route)
+    if entry.rolling and not to:
+        passed = StepRollout(
+            route=route,
+            step=entry.rolling.step,
+            verdict=StepVerdict.STEP_VERDICT_PASS,
+            detail="promoted by hand",
+        )
+        return passed, entry.current.number
     schedule = entry.current.route.schedule
     shares = schedule[0].weighted.shares if schedule else []
     if not (to or shares):
@@ -44,6 +61,27 @@ def ramp(state: State, route: str, shares: Sequence[str], tier: int) -> Expected
     entry = known_route(state, route)
     divided = [_read_share(text) for text in shares]
     return RampRoute(name=route, tier=tier, shares=divided), entry.current.number
+
+
+def rollout(state: State, plan: StartRollout) -> Expected:
+    """Begin the roll-out *plan*."""
+    return plan, known_route(state, plan.route).current.number
+
+
+def read_plan(route: str, to: str, steps: str, every_us: int, gates: Sequence[str]) -> StartRollout:
+    """Return the roll-out that options describe: *steps* is percentages with commas between."""
+    return StartRollout(
+        route=route,
+        to=str(parse_model_id(to)),
+        steps=[parse_share(text.strip()) for text in steps.split(",")],
+        every_us=every_us,
+        gates=map(parse_gate, gates),
+    )
+
+
+def abort(state: State, route: str) -> Expected:
+    """Go back to what *route* was before its roll-out."""
+    return AbortRollout(route=route), known_route(state, route).current.number
 
 
 def _read_share(text: str) -> Share:

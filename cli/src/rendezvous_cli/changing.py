@@ -1,9 +1,10 @@
-"""`rendezvous undo`, `promote`, `ramp`, `pause`, `resume`, `approve`, `remove`, `scale`, `undeploy`."""
+"""`rendezvous rollout`, `promote`, `abort`, `undo`, `ramp`, `pause`, `resume`, and other single changes."""
 
 from collections.abc import Callable
 from typing import Annotated
 
 import typer
+from rendezvous_contracts.durations import parse_duration
 from rendezvous_control.state import State
 from scoring.v1.control_pb2 import PauseRoute, ResumeRoute, ScaleDeployment, Undeploy
 
@@ -36,8 +37,56 @@ Wanted = Callable[[State], Expected]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module to *app*."""
-    for command in (undo, promote, ramp, pause, resume, approve, remove, scale, undeploy):
+    for command in (rollout, promote, abort, undo, ramp, pause, resume, approve, remove, scale, undeploy):
         app.command()(command)
+
+
+def rollout(
+    route: Route,
+    to: Annotated[str, typer.Option(metavar="NAME@VERSION", help="The model to roll out.")],
+    steps: Annotated[
+        str, typer.Option(metavar="PERCENT,...", help="Its share at each step, after a step as a shadow.")
+    ] = "1%,10%,50%,100%",
+    every: Annotated[str, typer.Option(metavar="DURATION", help="How long a step lasts.")] = "5m",
+    gate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="METRIC<BOUND", help="What has to hold for a step to pass: p99_ms<20."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell whether it could begin.")] = False,
+    author: Author = "",
+    reason: Reason = "",
+    wait: Wait = True,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP,
+    output: OutputForm = Output.TABLE,
+) -> None:
+    """
+    Have a model take over the first tier of a route, step by step, each of which has to pass its gates.
+
+    It begins as a shadow. A step that fails goes back to what the route was before; one that cannot be told
+    pauses. The operator takes the steps, so this terminal may be closed.
+    """
+    run = _Run(author, reason, wait, timeout, bootstrap_servers, output, dry_run=dry_run)
+    run(
+        route,
+        lambda state: changes.rollout(
+            state, changes.read_plan(route, to, steps, parse_duration(every), gate or [])
+        ),
+    )
+
+
+def abort(
+    route: Route,
+    author: Author = "",
+    reason: Reason = "",
+    wait: Wait = True,
+    timeout: Timeout = DEFAULT_TIMEOUT,
+    bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP,
+    output: OutputForm = Output.TABLE,
+) -> None:
+    """End a roll-out: the route is again what it was before it."""
+    run = _Run(author, reason, wait, timeout, bootstrap_servers, output)
+    run(route, lambda state: changes.abort(state, route))
 
 
 def undo(
@@ -69,7 +118,7 @@ def promote(
     bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP,
     output: OutputForm = Output.TABLE,
 ) -> None:
-    """Give all requests of a route's first tier to one model, at the end of a ramp."""
+    """Give all requests of a route's first tier to one model; of a roll-out: pass its step by hand."""
     run = _Run(author, reason, wait, timeout, bootstrap_servers, output)
     run(route, lambda state: changes.promote(state, route, to))
 
@@ -185,8 +234,17 @@ class _Run:
     """
 
     def __init__(
-        self, author: str, reason: str, wait: bool, timeout: str, bootstrap_servers: str, output: Output
+        self,
+        author: str,
+        reason: str,
+        wait: bool,
+        timeout: str,
+        bootstrap_servers: str,
+        output: Output,
+        *,
+        dry_run: bool = False,
     ) -> None:
+        self._dry_run = dry_run
         self._author = author
         self._reason = reason
         self._wait = wait
@@ -200,7 +258,9 @@ class _Run:
             seconds = read_seconds(self._timeout)
             kafka = broker(self._bootstrap_servers)
             with submitting(kafka, read_author(self._author), self._reason) as submitter:
-                submitted = submitter.submit(*wanted(submitter.state))
+                change, expected = wanted(submitter.state)
+                tried = submitter.attempt if self._dry_run else submitter.submit
+                submitted = tried(change, expected)
             self._show(name, submitted)
             if self._wait and submitted.offset is not None:
                 wait_for_services(kafka, submitted.offset, seconds)

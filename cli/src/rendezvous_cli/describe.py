@@ -13,6 +13,7 @@ from rendezvous_cli.changes import known_route
 from rendezvous_cli.entries import Row, Wanted, audit_rows
 from rendezvous_cli.errors import CliError
 from rendezvous_cli.options import DEFAULT_BOOTSTRAP, Bootstrap, OutputForm, broker, control_keys
+from rendezvous_cli.rollouts import rollout_row
 from rendezvous_cli.terminal import Output, busy, errors_explained, show_data
 
 _SHOWN = 10
@@ -82,6 +83,7 @@ def describe_route(known: Known, name: str) -> Row:
     newest = _found(views.revision_rows(state, heard), "route", name)
     record["passed"] = newest["passed"]
     record["qualities"] = dict(sorted(entry.current.qualities.items()))
+    record["rollout"] = rollout_row(entry) if entry.rollout else None
     return record | {"asked for": audit_rows(entries, Wanted(route=name))[-_SHOWN:]}
 
 

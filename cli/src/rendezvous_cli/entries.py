@@ -22,6 +22,9 @@ from scoring.v1.control_pb2 import (
     RollbackRoute,
     ScaleDeployment,
     SetRoute,
+    StartRollout,
+    StepRollout,
+    StepVerdict,
     UpdateModel,
 )
 
@@ -110,6 +113,8 @@ def models_of(message: Control) -> tuple[str, ...]:
             return (str(ModelId(change.name, change.version)),)
         case SetRoute() as change:
             return scoring_models(change.route)
+        case StartRollout() as change:
+            return (change.to,)
         case RampRoute() as change:
             return tuple(share.model for share in change.shares)
         case Deploy() as change:
@@ -140,17 +145,34 @@ def describe_change(message: Control) -> str:
             return f"{model.type}, {model.artifact.size} bytes, quality {model.quality:g}"
         case SetRoute() as change:
             return "; ".join(map(describe_tier, change.route.schedule)) or "no model"
-        case RampRoute() as change:
-            shares = ", ".join(f"{format_share(share.share)} {share.model}" for share in change.shares)
-            return f"tier {change.tier or 1}: {shares}"
         case RollbackRoute() as change:
             return f"to revision {change.to_revision}"
         case Deploy() as change:
             return describe_deployment(change.deployment)
         case ScaleDeployment() as change:
             return f"{change.replicas} replicas"
+        case change:
+            return _describe_course(change)
+
+
+def _describe_course(change: object) -> str:
+    match change:
+        case RampRoute():
+            shares = ", ".join(f"{format_share(share.share)} {share.model}" for share in change.shares)
+            return f"tier {change.tier or 1}: {shares}"
+        case StartRollout():
+            return f"{change.to} in steps of {', '.join(map(format_share, change.steps))}"
+        case StepRollout():
+            return f"step {change.step} {verdict_name(change.verdict)}: {change.detail}"
         case _:
             return ""
+
+
+def verdict_name(verdict: int) -> str:
+    """Return pass, fail or inconclusive."""
+    if verdict not in StepVerdict.values():
+        return "unknown"
+    return StepVerdict.Name(StepVerdict.ValueType(verdict)).removeprefix("STEP_VERDICT_").lower()
 
 
 def describe_deployment(deployment: Deployment) -> str:

@@ -16,11 +16,25 @@ from rendezvous_cli import (
     schema,
     send,
     stack,
+    status,
     topics,
 )
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for module in (apply, diff, changing, get, describe, history, schema, model_check, send, stack, topics):
+for module in (
+    apply,
+    diff,
+    changing,
+    status,
+    get,
+    describe,
+    history,
+    schema,
+    model_check,
+    send,
+    stack,
+    topics,
+):
     module.register(app)
 
 

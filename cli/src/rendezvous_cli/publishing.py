@@ -11,6 +11,7 @@ from rendezvous_contracts.changes import Change
 from rendezvous_control.envelope import Verifier
 from rendezvous_control.fold import fold_record
 from rendezvous_control.state import State
+from scoring.v1.control_pb2 import Control
 
 from rendezvous_cli.options import control_keys, signer
 from rendezvous_cli.terminal import busy, note
@@ -18,11 +19,12 @@ from rendezvous_cli.terminal import busy, note
 UNCHANGED = "unchanged"
 REFUSED = "refused"
 DONE = "done"
+POSSIBLE = "possible"
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """What became of a change: done, unchanged or refused, why, and the offset of its message, if any."""
+    """What became of a change, why, and the offset of its message, if one was published."""
 
     result: str
     detail: str = ""
@@ -49,6 +51,10 @@ class Submitter:
         """What the log says, with all that was published here."""
         return self.reader.state
 
+    def attempt(self, change: Change, expected: int | None = None) -> Submitted:
+        """Say what would become of *change*, and publish nothing."""
+        return self._tried(self._message(change, expected)) or Submitted(POSSIBLE)
+
     def submit(self, change: Change, expected: int | None = None) -> Submitted:
         """
         Publish *change* if it changes something that can be changed, and say what became of it.
@@ -56,18 +62,27 @@ class Submitter:
         The fold is asked first, here, so that what is refused or unchanged costs no message; and again after
         publishing, for somebody else may have been faster.
         """
-        message = new_control(change, self.author, reason=self.reason, expected_revision=expected)
-        state = self.reader.state
-        if self.signer is not None:
-            message = self.signer.sign(message)
-        _, refused = fold_record(state, message.SerializeToString(), state.next_offset, self.keys)
-        if refused is not None:
-            return Submitted(UNCHANGED if refused.unchanged else REFUSED, refused.reason)
+        message = self._message(change, expected)
+        tried = self._tried(message)
+        if tried is not None:
+            return tried
         offset = self.publisher.publish(message)
         self.reader.catch_up()
         if offset in self.reader.refused:
             return Submitted(REFUSED, self.reader.refused[offset].reason, offset)
         return Submitted(DONE, "", offset)
+
+    def _message(self, change: Change, expected: int | None) -> Control:
+        message = new_control(change, self.author, reason=self.reason, expected_revision=expected)
+        return self.signer.sign(message) if self.signer is not None else message
+
+    def _tried(self, message: Control) -> Submitted | None:
+        """Return why *message* would change nothing; None if it would."""
+        state = self.reader.state
+        _, refused = fold_record(state, message.SerializeToString(), state.next_offset, self.keys)
+        if refused is None:
+            return None
+        return Submitted(UNCHANGED if refused.unchanged else REFUSED, refused.reason)
 
 
 @contextmanager

@@ -3,7 +3,7 @@ from rendezvous_cli import changes
 from rendezvous_cli.errors import CliError, UsageError
 from rendezvous_contracts.errors import BadNameError, BadShareError
 from rendezvous_control.state import State
-from scoring.v1.control_pb2 import RampRoute, RollbackRoute, Share
+from scoring.v1.control_pb2 import AbortRollout, RampRoute, RollbackRoute, Share, StepRollout, StepVerdict
 
 from tests.unit.cli.logs import ramp, wine_log
 
@@ -35,6 +35,25 @@ def test_promote_gives_all_to_the_last_of_the_ramp_or_to_the_one_named() -> None
 def test_without_a_ramp_promote_has_to_be_told_the_model() -> None:
     with pytest.raises(CliError, match="is no ramp: name the model with --to"):
         changes.promote(wine_log().state, "wine", "")
+
+
+def test_a_roll_out_is_described_by_its_options() -> None:
+    plan = changes.read_plan("wine", "b@1", "1%, 50%,100%", 300_000_000, ["p99_ms<20"])
+
+    assert list(plan.steps) == [100, 5_000, 10_000]
+    assert (plan.route, plan.to, plan.every_us, plan.gates[0].below) == ("wine", "b@1", 300_000_000, 20)
+    assert changes.rollout(wine_log().state, plan) == (plan, 1)
+
+
+def test_promote_lets_the_step_of_a_roll_out_pass() -> None:
+    plan = changes.read_plan("wine", "b@1", "1%,100%", 1, [])
+    state = wine_log().ask(plan).state
+
+    change, expected = changes.promote(state, "wine", "")
+
+    assert isinstance(change, StepRollout)
+    assert (change.step, change.verdict, expected) == (0, StepVerdict.STEP_VERDICT_PASS, 2)
+    assert changes.abort(state, "wine") == (AbortRollout(route="wine"), 2)
 
 
 def test_a_ramp_is_written_as_shares() -> None:

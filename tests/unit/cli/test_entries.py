@@ -13,6 +13,9 @@ from scoring.v1.control_pb2 import (
     RollbackRoute,
     ScaleDeployment,
     SetRoute,
+    StartRollout,
+    StepRollout,
+    StepVerdict,
     UpdateModel,
 )
 
@@ -101,6 +104,12 @@ def test_the_history_of_a_route_is_its_revisions_and_pauses_newest_first(log: Lo
         (Deploy(deployment=Deployment(name="d", route="wine")), "0 x route wine"),
         (Deploy(deployment=Deployment(name="d", model="a@1", replicas=1)), "1 x a@1"),
         (ScaleDeployment(name="d", replicas=3), "3 replicas"),
+        (StartRollout(route="wine", to="b@1", steps=[100, 10_000]), "b@1 in steps of 1%, 100%"),
+        (
+            StepRollout(route="wine", step=1, verdict=StepVerdict.STEP_VERDICT_FAIL, detail="slow"),
+            "step 1 fail: slow",
+        ),
+        (StepRollout(route="wine", verdict=9), "step 0 unknown: "),  # type: ignore[arg-type]  # of a later version
     ],
 )
 def test_every_change_is_told_in_a_line(change: SetRoute, says: str) -> None:
