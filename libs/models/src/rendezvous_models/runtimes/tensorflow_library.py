@@ -8,14 +8,14 @@ must not fork: the child hangs in its first call. Start workers by spawn.
 import contextlib
 import importlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
 import numpy as np
 
 from rendezvous_models.contract import lacking
 from rendezvous_models.errors import BadModelError
-from rendezvous_models.runtimes.tensors import TensorSpec
+from rendezvous_models.runtimes.tensors import Array, TensorSpec
 from rendezvous_models.threads import granted_cpus, limit_native_pools
 
 # No messages below fatal ones: what fails is raised as well.
@@ -42,6 +42,32 @@ def tensorflow(kind: str) -> Any:
 def message(module: str, name: str) -> Any:
     """Return the class *name* of TensorFlow's generated *module* below core; call tensorflow first."""
     return getattr(importlib.import_module(f"tensorflow.core.{module}"), name)
+
+
+class TracedCall:
+    """
+    *function* of tensors as a call of arrays; *specs* are those of its inputs, *keep* what it needs to live.
+
+    It runs as one operation of TensorFlow: calling the traced function itself costs three times as much, all
+    of it in Python (measured with a batch of 64 rows: 104 against 31 microseconds).
+    """
+
+    def __init__(
+        self, library: Any, function: Callable[..., list[Any]], specs: Sequence[TensorSpec], keep: Any
+    ) -> None:
+        signature = [library.TensorSpec(spec.shape, library.as_dtype(spec.dtype)) for spec in specs]
+        traced = library.function(function, input_signature=signature, autograph=False)
+        self._traced = traced.get_concrete_function()
+        self._captured = list(self._traced.captured_inputs)
+        self._types = [each.dtype for each in self._traced.outputs]
+        self._run = library.raw_ops.StatefulPartitionedCall
+        self._constant = library.constant
+        self._keep = keep
+
+    def __call__(self, arrays: list[Array]) -> Sequence[Array]:
+        """Return the outputs; raises what TensorFlow raises."""
+        tensors = [*map(self._constant, arrays), *self._captured]
+        return [each.numpy() for each in self._run(args=tensors, Tout=self._types, f=self._traced)]
 
 
 def tensor_spec(library: Any, name: str, dtype: Any, sizes: Iterable[int | None] | None) -> TensorSpec:

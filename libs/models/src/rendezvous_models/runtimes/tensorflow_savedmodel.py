@@ -13,8 +13,8 @@ from rendezvous_models.errors import BadModelError
 from rendezvous_models.runtimes.saved_model_document import SavedModelDocument, read_saved_model
 from rendezvous_models.runtimes.tensor_options import CONSTANT, FIELDS, MISSING, OUTPUTS, TensorOptions
 from rendezvous_models.runtimes.tensor_runtime import TensorModel, TensorRuntime
-from rendezvous_models.runtimes.tensorflow_library import tensor_spec, tensorflow
-from rendezvous_models.runtimes.tensors import Array, TensorSpec
+from rendezvous_models.runtimes.tensorflow_library import TracedCall, tensor_spec, tensorflow
+from rendezvous_models.runtimes.tensors import TensorSpec
 
 _SIGNATURE: Final = "signature"
 _TAGS: Final = "tags"
@@ -39,7 +39,7 @@ class SavedModelRuntime(TensorRuntime):
         outputs = [_spec(library, *each) for each in sorted(signature.outputs.items())]
         chosen = options.names(OUTPUTS) or tuple(spec.name for spec in outputs)
         loaded = _load(library, document)
-        call = _Call(library, loaded, name, inputs, chosen)
+        call = _call(library, loaded, name, inputs, chosen)
         return TensorModel(inputs, outputs, options, call)
 
 
@@ -66,25 +66,17 @@ def _spec(library: Any, name: str, info: Any) -> TensorSpec:
     return tensor_spec(library, name, info.dtype, sizes)
 
 
-class _Call:
-    """Calls the signature: traced once more, so that what is not asked for is not computed."""
+def _call(
+    library: Any, loaded: Any, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[str]
+) -> TracedCall:
+    """Return the signature, traced once more: what is not asked for is not computed."""
+    signature = loaded.signatures[name]
+    names = [spec.name for spec in inputs]
+    if missing := set(outputs) - set(signature.structured_outputs):
+        raise BadModelError(f"the signature gives no {', '.join(sorted(missing))}")
 
-    def __init__(
-        self, library: Any, loaded: Any, name: str, inputs: Sequence[TensorSpec], outputs: Sequence[str]
-    ) -> None:
-        self._loaded = loaded  # which holds the variables
-        self._constant = library.constant
-        signature = loaded.signatures[name]
-        names = [spec.name for spec in inputs]
-        if missing := set(outputs) - set(signature.structured_outputs):
-            raise BadModelError(f"the signature gives no {', '.join(sorted(missing))}")
+    def call(*tensors: Any) -> list[Any]:
+        found = signature(**dict(zip(names, tensors, strict=True)))
+        return [found[output] for output in outputs]
 
-        def call(*tensors: Any) -> list[Any]:
-            found = signature(**dict(zip(names, tensors, strict=True)))
-            return [found[output] for output in outputs]
-
-        specs = [library.TensorSpec(spec.shape, library.as_dtype(spec.dtype)) for spec in inputs]
-        self._call = library.function(call, input_signature=specs, autograph=False).get_concrete_function()
-
-    def __call__(self, arrays: list[Array]) -> Sequence[Array]:
-        return [each.numpy() for each in self._call(*map(self._constant, arrays))]
+    return TracedCall(library, call, inputs, keep=loaded)  # which holds the variables
