@@ -45,6 +45,9 @@ def _in(phase: Phase, due: int | None = None) -> Course:
             ModelEntry(changed(quality=0.9, description="d", author="a"), STAMP),
             Action.NOTHING,
         ),
+        (_in(Phase.IDLE), ENTRY, Action.NOTHING),
+        (_in(Phase.IDLE), ModelEntry(model("wine", "1", b"two"), STAMP), Action.LOAD),
+        (_in(Phase.IDLE), REMOVED, Action.UNLOAD),
         (_in(Phase.READY), REMOVED, Action.DRAIN),
         (_in(Phase.READY), None, Action.DRAIN),
         (_in(Phase.FAILED), ENTRY, Action.NOTHING),
@@ -61,6 +64,10 @@ def test_what_is_to_be_done_follows_from_the_course_and_the_log(
     course: Course, entry: ModelEntry | None, action: Action
 ) -> None:
     assert next_action(course, entry, NOW) is action
+
+
+def test_an_idle_model_is_loaded_when_an_input_asks_for_it() -> None:
+    assert next_action(_in(Phase.IDLE), ENTRY, NOW, asked=True) is Action.LOAD
 
 
 def test_every_phase_leads_back_to_ready_and_to_unknown() -> None:

@@ -22,6 +22,12 @@ class ArtifactUnavailableError(ModelError):
     passing = True
 
 
+class NoRoomError(ModelError):
+    """The model does not fit beside those that are being used."""
+
+    passing = True
+
+
 class BadModelError(ModelError):
     """The artifact is verified, but is not a model that this runtime can serve."""
 

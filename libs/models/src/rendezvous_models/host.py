@@ -56,6 +56,7 @@ class ModelHost(Service):
             create or (lambda model: create_runtime(model, options)),
             clock=clock,
             drain_us=int(settings.drain_s * 1e6),
+            loaded_max_bytes=settings.loaded_max_bytes,
         )
         self.handler = ScoringHandler(
             self.shelf, view, clock=clock, service=settings.service, max_batch=settings.max_batch

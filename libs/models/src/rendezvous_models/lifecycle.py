@@ -2,7 +2,8 @@
 Where an assigned model stands and what is to be done next: pure.
 
 unknown -> fetching -> loading -> warming -> ready -> draining -> unknown, or failed on the way. A model that
-was ready goes on serving while its replacement is on the way, and also when that fails.
+was ready goes on serving while its replacement is on the way, and also when that fails. Where not all models
+fit, a ready one that is used little becomes idle, until an input asks for it.
 """
 
 from dataclasses import dataclass, replace
@@ -27,6 +28,7 @@ class Phase(Enum):
     WARMING = "warming up"
     READY = "ready"
     FAILED = "failed"
+    IDLE = "unloaded to make room; it is loaded again when an input asks for it"
     DRAINING = "removed, scoring what is still under way"
 
 
@@ -35,7 +37,8 @@ NEXT: Final[dict[Phase, frozenset[Phase]]] = {
     Phase.FETCHING: frozenset({Phase.LOADING, Phase.FAILED}),
     Phase.LOADING: frozenset({Phase.WARMING, Phase.FAILED}),
     Phase.WARMING: frozenset({Phase.READY, Phase.FAILED}),
-    Phase.READY: frozenset({Phase.FETCHING, Phase.DRAINING}),
+    Phase.READY: frozenset({Phase.FETCHING, Phase.IDLE, Phase.DRAINING}),
+    Phase.IDLE: frozenset({Phase.FETCHING, Phase.UNKNOWN}),
     Phase.FAILED: frozenset({Phase.FETCHING, Phase.DRAINING, Phase.UNKNOWN}),
     Phase.DRAINING: frozenset({Phase.FETCHING, Phase.UNKNOWN}),
 }
@@ -87,13 +90,14 @@ class Course:
         return replace(course, reason=reason, due=due, failures=self.failures + 1)
 
 
-def next_action(course: Course, entry: ModelEntry | None, now: Now) -> Action:
-    """Return what to do about *course*, given what the control log says about its model."""
+def next_action(course: Course, entry: ModelEntry | None, now: Now, *, asked: bool = False) -> Action:
+    """Return what to do about *course*, by what the control log says and whether an input *asked* for it."""
     if entry is None or entry.removed is not None:
         return _when_gone(course, now)
     if course.phase in {Phase.UNKNOWN, Phase.DRAINING} or not _loads_alike(entry.model, course.descriptor):
         return Action.LOAD
-    return Action.LOAD if course.phase is Phase.FAILED and _is_due(course, now) else Action.NOTHING
+    again = _is_due(course, now) if course.phase is Phase.FAILED else course.phase is Phase.IDLE and asked
+    return Action.LOAD if again else Action.NOTHING
 
 
 def _loads_alike(new: Model, old: Model | None) -> bool:
@@ -113,6 +117,8 @@ def _to_load(model: Model) -> Model:
 def _when_gone(course: Course, now: Now) -> Action:
     if course.phase in {Phase.READY, Phase.FAILED}:
         return Action.DRAIN
+    if course.phase is Phase.IDLE:
+        return Action.UNLOAD
     return Action.UNLOAD if course.phase is Phase.DRAINING and _is_due(course, now) else Action.NOTHING
 
 

@@ -7,17 +7,19 @@ from dataclasses import replace
 from typing import Final
 
 import structlog
-from rendezvous_control.state import State
+from rendezvous_control.state import ModelEntry, State
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.control_view import ControlView
 from scoring.v1.control_pb2 import Model
 
 from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import ModelRuntime
-from rendezvous_models.errors import ModelError
+from rendezvous_models.errors import ModelError, NoRoomError
 from rendezvous_models.gate import Passage, pass_gate
 from rendezvous_models.lifecycle import Action, Course, Phase, next_action
+from rendezvous_models.room import Occupancy
 from rendezvous_models.shelf import ReadyModel, Shelf
+from rendezvous_models.usage import UsageCounter
 from rendezvous_models.validation import InputValidator
 
 _LONGEST_WAIT_S: Final = 0.5
@@ -44,6 +46,7 @@ class Loader:
         *,
         clock: Clock,
         drain_us: int = 10_000_000,
+        loaded_max_bytes: int = 0,
     ) -> None:
         self._shelf = shelf
         self._view = view
@@ -51,8 +54,11 @@ class Loader:
         self._clock = clock
         self._create = create
         self._drain_us = drain_us
+        self._occupancy = Occupancy(loaded_max_bytes)
+        self._usages: dict[str, UsageCounter] = {}  # of idle models
         self._wake = threading.Event()
         self._stopping = threading.Event()
+        shelf.on_ask = self._wake.set
         self._thread = threading.Thread(target=self._run, name="model-loader", daemon=True)
         self.settled = False
         self.courses: Mapping[str, Course] = {name: Course(name) for name in shelf.assigned}
@@ -72,8 +78,11 @@ class Loader:
     def step(self) -> None:
         """Do for each model what is to be done now."""
         state = self._view.state
-        for name, course in self.courses.items():
-            match next_action(course, state.models.get(name), self._clock.now()):
+        asked = self._shelf.take_asked()
+        self._occupancy.look(self._shelf.ready, self._clock.now().mono)
+        for name in self.courses:
+            course = self.courses[name]
+            match self._action(course, state.models.get(name), asked=name in asked):
                 case Action.LOAD:
                     self._load(course, state.models[name].model)
                 case Action.DRAIN:
@@ -85,6 +94,13 @@ class Loader:
                 case Action.NOTHING:
                     pass
         self.settled = True
+
+    def _action(self, course: Course, entry: ModelEntry | None, *, asked: bool) -> Action:
+        action = next_action(course, entry, self._clock.now(), asked=asked)
+        back = action is Action.LOAD and course.phase is Phase.IDLE
+        if back and entry and self._in_the_way(course.name, entry.model) is None:
+            return Action.NOTHING  # it stays idle, and its inputs go on to other models
+        return action
 
     def _on_state(self, _: State) -> None:
         self._wake.set()
@@ -100,6 +116,7 @@ class Loader:
 
     def _load(self, course: Course, descriptor: Model) -> None:
         """Take *descriptor* from its artifact to the shelf, or note why not; what served before goes on."""
+        usage = self._usages.pop(course.name, None)
         self._note(course.taken_up(descriptor, self._clock.now()))
         try:
             ready = self._prepare(course.name, descriptor)
@@ -108,8 +125,31 @@ class Loader:
         except Exception as error:  # noqa: BLE001 - a model's own code may raise anything
             self._fail(course.name, f"{type(error).__name__}: {error}", passing=True)
         else:
+            again = course.phase is Phase.IDLE
+            if again and usage:
+                ready = replace(ready, usage=usage)
             self._swap(course.name, ready)
+            self._occupancy.enter(course.name, ready, self._clock.now().mono, asked=again)
             self._to(course.name, Phase.READY)
+
+    def _make_room(self, name: str, descriptor: Model) -> None:
+        """Unload what is used least until *descriptor* fits; raises NoRoomError."""
+        going = self._in_the_way(name, descriptor)
+        if going is None:
+            raise NoRoomError(
+                f"an artifact of {descriptor.artifact.size} bytes does not fit beside models in use; "
+                "allow more by the setting loaded_max_bytes, or give it another container"
+            )
+        for other in going:
+            self._usages[other] = self._shelf.ready[other].usage
+            self._swap(other, None)
+            self._to(other, Phase.IDLE)
+
+    def _in_the_way(self, name: str, descriptor: Model) -> list[str] | None:
+        others = {other: model for other, model in self._shelf.ready.items() if other != name}
+        may_go = [other for other in others if self.courses[other].phase is Phase.READY]
+        size = descriptor.artifact.size
+        return self._occupancy.in_the_way(others, may_go, size, self._clock.now().mono)
 
     def _prepare(self, name: str, descriptor: Model) -> ReadyModel:
         in_use = {held.runtime.descriptor.artifact.sha256 for held in self._shelf.ready.values()}
@@ -118,6 +158,7 @@ class Loader:
         runtime = self._create(descriptor)
         if runtime.unpacks:
             path = self._store.unpack(descriptor.artifact, in_use)
+        self._make_room(name, descriptor)
         runtime.load(path)
         try:
             self._to(name, Phase.WARMING)
@@ -132,7 +173,7 @@ class Loader:
     def _swap(self, name: str, model: ReadyModel | None) -> None:
         """Put *model* on the shelf, or nothing, and unload what was there once nobody reads it."""
         before = self._shelf.ready.get(name)
-        if not self._shelf.ready:
+        if not (self._shelf.ready or self.settled):
             # Nothing is served yet, so a pause hurts nobody; what is loaded now is never looked at again.
             gc.collect()
             gc.freeze()

@@ -16,6 +16,7 @@ _STATES: Final[Mapping[Phase, ModelState.ValueType]] = {
     Phase.WARMING: ModelState.MODEL_STATE_LOADING,
     Phase.READY: ModelState.MODEL_STATE_READY,
     Phase.FAILED: ModelState.MODEL_STATE_FAILED,
+    Phase.IDLE: ModelState.MODEL_STATE_READY,  # it has passed its gate, and comes back when it is asked for
     Phase.DRAINING: ModelState.MODEL_STATE_DRAINING,
 }
 
@@ -25,7 +26,7 @@ def waiting_for(courses: Mapping[str, Course], ready: ReadyModels) -> str | None
     missing = [
         f"{name}: {course.phase.value}" + (f": {course.reason}" if course.reason else "")
         for name, course in courses.items()
-        if name not in ready
+        if name not in ready and course.phase is not Phase.IDLE
     ]
     return "; ".join(missing) or None
 

@@ -162,6 +162,8 @@ class ScoringHandler:
         return plan
 
     def _score(self, name: str, model: ReadyModel | None, batch: list[_Work], now: Now) -> Iterator[Send]:
+        if model is None:
+            self._shelf.ask(name)
         started = self._clock.now()
         results = self._results(model, batch, started)
         duration_us = self._clock.now().mono - started.mono

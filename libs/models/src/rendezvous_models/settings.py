@@ -35,6 +35,12 @@ class ScoringSettings(ArtifactSettings):
         default=None, description="folder of the model server configurations that remote models may change"
     )
     max_batch: int = Field(default=256, ge=1, le=10_000, description="rows that a model is given at once")
+    loaded_max_bytes: int = Field(
+        default=0,
+        ge=0,
+        description="the most that the artifacts of loaded models may have together, in bytes; 0: no limit. "
+        "Beyond it, those that are used least are unloaded until an input asks for them",
+    )
     drain_s: float = Field(
         default=10.0, ge=0, description="how long a removed model still scores, in seconds"
     )

@@ -1,6 +1,7 @@
 """The models that one process holds, as its data thread sees them: one mapping, swapped in whole."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -37,6 +38,8 @@ class Shelf:
     def __init__(self, assigned: tuple[str, ...]) -> None:
         self.assigned = assigned
         self.ready: ReadyModels = MappingProxyType({})
+        self.on_ask: Callable[[], object] = _nothing
+        self._asked: set[str] = set()
         self._turns = 0  # odd while the data thread works; only it writes this
 
     @contextmanager
@@ -48,6 +51,17 @@ class Shelf:
         finally:
             self._turns += 1
 
+    def ask(self, name: str) -> None:
+        """Note that an input asks for *name*, which is not ready; *on_ask* is called for the first one."""
+        if name not in self._asked:
+            self._asked.add(name)
+            self.on_ask()
+
+    def take_asked(self) -> AbstractSet[str]:
+        """Return what inputs have asked for in vain since the last call."""
+        asked, self._asked = self._asked, set()
+        return asked
+
     def replace(self, ready: ReadyModels) -> "Turn":
         """Swap in *ready*, and return what tells when nobody reads what was there before."""
         self.ready = MappingProxyType(dict(ready))
@@ -57,6 +71,10 @@ class Shelf:
     def turns(self) -> int:
         """How often the data thread has begun or ended a piece of work."""
         return self._turns
+
+
+def _nothing() -> None:
+    """Nobody wants to know."""
 
 
 class Turn:
