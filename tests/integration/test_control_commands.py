@@ -4,6 +4,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from cryptography.hazmat.primitives.serialization import (
 from rendezvous_cli.main import app
 from rendezvous_local.broker import Broker
 from rendezvous_local.topics import create_topics
+from scoring.v1.flip23_pb2 import Flip23Model, Flip23Speculation
 from typer.testing import CliRunner, Result
 
-from tests.support.broker import consume_all, produce
+from tests.support.broker import consume_all, create_topic, produce, unique
 
 pytestmark = pytest.mark.kafka
 
@@ -211,6 +213,36 @@ def test_a_description_is_yaml_and_names_what_was_asked_for(cli: Cli) -> None:
 
     assert record["rules"] == ["use a@1"]
     assert "asked for:\n" in cli.run("describe", "model", "a@1").stdout
+
+
+def test_the_models_of_another_system_are_taken_over_as_they_are(cli: Cli, tmp_path: Path) -> None:
+    cli.rows("apply", "-f", "-", stdin=policy("grapes"))
+    (tmp_path / "far.pmml").write_bytes(b"<PMML/>")
+    topic, timeouts = (create_topic(cli.bootstrap_servers, unique(name)) for name in ("models", "timeouts"))
+    here = Flip23Model(name="Grapes Forest", data_type="grapes", model_type=1, data=b"<PMML/>")
+    far = Flip23Model(name="far", model_type=1, location="far.pmml")
+    out = Flip23Model(name="out", model_type=1, location="file:///etc/passwd")
+    records = [here, far, out, Flip23Model(name="odd", model_type=7, data=b"x")]
+    produce(cli.bootstrap_servers, topic, [b"\xff", *(each.SerializeToString() for each in records)])
+    wait = Flip23Speculation(data_type="grapes", timeout_ms=70)
+    produce(cli.bootstrap_servers, timeouts, [wait.SerializeToString()])
+    bridge = ("bridge", "--topic", topic, "--timeouts", timeouts, "--dialect", "tensorflow-pmml", "--once")
+
+    first = cli.run(*bridge, "--promote", "--root", str(tmp_path))
+    published = cli.messages()
+    second = cli.run(*bridge, "--promote", "--root", str(tmp_path))
+
+    assert first.exit_code == second.exit_code == 0, first.output
+    told = first.stderr.splitlines()
+    assert [" taken over" in line for line in told] == [False, True, True, True, False, False, True]
+    assert "refused: not a ModelDescriptor" in told[0]
+    assert "there is no file file:///etc/passwd in" in told[4]
+    assert "model type 7 is none of the dialect" in told[5]
+    (row,) = cli.rows("get", "routes", "grapes")
+    version = sha256(b"<PMML/>").hexdigest()[:12]
+    assert (row["rules"], row["sla"]) == ([f"use grapes-forest@{version}"], "70ms")
+    assert cli.messages() == published
+    assert " taken over" not in second.stderr
 
 
 def test_with_a_key_ring_only_signed_changes_count(broker: Broker, cli: Cli, tmp_path: Path) -> None:

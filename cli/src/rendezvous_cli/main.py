@@ -7,6 +7,7 @@ import typer
 
 from rendezvous_cli import (
     apply,
+    bridge,
     changing,
     describe,
     diff,
@@ -32,6 +33,7 @@ for module in (
     schema,
     model_check,
     send,
+    bridge,
     stack,
     topics,
 ):

@@ -53,7 +53,7 @@ class Submitter:
 
     def attempt(self, change: Change, expected: int | None = None) -> Submitted:
         """Say what would become of *change*, and publish nothing."""
-        return self._tried(self._message(change, expected)) or Submitted(POSSIBLE)
+        return self._tried(self._signed(self._message(change, expected))) or Submitted(POSSIBLE)
 
     def submit(self, change: Change, expected: int | None = None) -> Submitted:
         """
@@ -62,7 +62,11 @@ class Submitter:
         The fold is asked first, here, so that what is refused or unchanged costs no message; and again after
         publishing, for somebody else may have been faster.
         """
-        message = self._message(change, expected)
+        return self.offer(self._message(change, expected))
+
+    def offer(self, message: Control) -> Submitted:
+        """Publish *message* as submit does; a signer signs it before."""
+        message = self._signed(message)
         tried = self._tried(message)
         if tried is not None:
             return tried
@@ -73,7 +77,9 @@ class Submitter:
         return Submitted(DONE, "", offset)
 
     def _message(self, change: Change, expected: int | None) -> Control:
-        message = new_control(change, self.author, reason=self.reason, expected_revision=expected)
+        return new_control(change, self.author, reason=self.reason, expected_revision=expected)
+
+    def _signed(self, message: Control) -> Control:
         return self.signer.sign(message) if self.signer is not None else message
 
     def _tried(self, message: Control) -> Submitted | None:
