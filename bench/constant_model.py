@@ -13,8 +13,7 @@ from rendezvous_models.contract import Failure, Metadata, ModelRuntime, Outputs,
 from rendezvous_models.host import ModelHost
 from rendezvous_runtime.clock import SystemClock
 from rendezvous_runtime.control_view import ControlView
-from rendezvous_runtime.settings import read_settings
-from rendezvous_runtime.shell import ServiceApp, create_service_app, run
+from rendezvous_runtime.shell import ServiceApp, create_service_app, serve
 from scoring.v1.control_pb2 import Model
 
 
@@ -60,4 +59,4 @@ def _create(descriptor: Model) -> ModelRuntime:
 
 
 if __name__ == "__main__":
-    run(create_app(read_settings(ContainerSettings)))
+    serve(create_app, ContainerSettings)

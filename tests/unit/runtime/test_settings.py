@@ -1,5 +1,8 @@
 """Settings are read once, and what is wrong with them is said at the start."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import ClassVar
 
@@ -72,3 +75,19 @@ def test_settings_do_not_change_and_do_not_show_a_password() -> None:
 def test_an_instance_is_named_as_kafka_allows(name: str) -> None:
     with pytest.raises(ValidationError, match="instance"):
         DecoySettings(instance=name)
+
+
+def test_a_service_with_bad_settings_says_so_in_one_line_and_ends() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "rendezvous_decoy"],
+        env={**os.environ, "RENDEZVOUS_WEB_PORT": "a secret"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(
+        "error: cannot start with these settings; correct the environment: RENDEZVOUS_WEB_PORT"
+    )
+    assert "a secret" not in line
+    assert done.returncode == 2

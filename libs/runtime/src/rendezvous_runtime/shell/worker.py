@@ -3,12 +3,15 @@
 import asyncio
 import gc
 import sys
+from collections.abc import Callable
 from typing import Final, NoReturn
 
 import faust
 import structlog
 
+from rendezvous_runtime.errors import SettingsError
 from rendezvous_runtime.logs import configure_logs
+from rendezvous_runtime.settings import Settings, read_settings
 from rendezvous_runtime.shell.app import ServiceApp
 
 _log = structlog.get_logger(__name__)
@@ -17,6 +20,7 @@ _log = structlog.get_logger(__name__)
 _SWITCH_S: Final = 0.0005
 # Every record is some objects: at the default, 700, a collection comes every few hundred records.
 _COLLECT_AFTER: Final = 50_000
+_USAGE: Final = 2
 
 
 class _Worker(faust.Worker):
@@ -46,3 +50,17 @@ def run(app: ServiceApp) -> NoReturn:
     worker = _Worker(app, loop=loop, quiet=True, override_logging=False, redirect_stdouts=False)
     worker.spinner = None
     raise SystemExit(worker.execute_from_commandline())
+
+
+def serve(create_app: Callable[[Settings], ServiceApp], kind: type[Settings]) -> NoReturn:
+    """
+    Run the application that *create_app* makes of the environment's settings, as run does.
+
+    Settings that are not usable end the process with exit code 2 and the reason: to start again is no use.
+    """
+    try:
+        app = create_app(read_settings(kind))
+    except SettingsError as error:
+        sys.stderr.write(f"error: {error}\n")
+        raise SystemExit(_USAGE) from None
+    run(app)
