@@ -40,7 +40,7 @@ class Output(StrEnum):
 
 def note(text: str, style: str = "dim") -> None:
     """Write *text* to stderr, for people."""
-    Console(stderr=True).print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+    Console(stderr=True).print(_visible(text), style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 def busy(text: str) -> Status:
@@ -140,10 +140,13 @@ def _cell(value: object) -> str:
         return ", ".join(f"{key}: {_cell(each)}" for key, each in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(map(_cell, value))
-    text = str(value)
+    return _visible(str(value))
+
+
+def _visible(text: str) -> str:
+    """Return *text* without control characters, which could move the cursor."""
     if text.isprintable():
         return text
-    # Control characters could move the cursor.
     return "".join(character if character.isprintable() else "?" for character in text)
 
 

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from rendezvous_cli.applying import Applied, Applier, Wanted, in_order
+from rendezvous_cli.applying import Applied, Wanted, apply_wanted, in_order
+from rendezvous_cli.publishing import Submitter
 from rendezvous_client.control import ControlPublisher, ControlReader
 from rendezvous_client.kafka import Kafka
 from rendezvous_client.status import wait_applied
@@ -120,8 +121,8 @@ def publish(kafka: Kafka, wanted: Sequence[Wanted], *, wait: bool = True) -> lis
     """
     with ControlReader(kafka) as reader, ControlPublisher(kafka) as publisher:
         reader.catch_up()
-        applier = Applier(reader, publisher, _AUTHOR, "the wine demo")
-        done = [applier.apply(each) for each in in_order(wanted)]
+        submitter = Submitter(reader, publisher, _AUTHOR, "the wine demo")
+        done = [apply_wanted(submitter, each) for each in in_order(wanted)]
     for applied in done:
         if applied.result not in {"created", "updated"}:
             raise DemoError(f"{applied.kind} {applied.name} was {applied.result}: {applied.detail}")

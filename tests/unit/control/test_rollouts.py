@@ -125,6 +125,8 @@ def test_a_step_is_judged_once(before: State) -> None:
     assert refusal(state, step(0)).reason == "the roll-out is at step 1, not 0: judge that one"
     unknown = step(1, StepVerdict.STEP_VERDICT_UNSPECIFIED)
     assert refusal(state, unknown).reason == "a verdict that this version does not know"
+    blind = StepRollout(route="wine", step=1, verdict=PASS, detail="\x1b[2J")
+    assert "the detail of a verdict is '\\x1b[2J'" in refusal(state, blind).reason
 
 
 def test_a_model_that_scores_already_needs_no_shadow(before: State) -> None:

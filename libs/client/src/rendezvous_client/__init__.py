@@ -7,15 +7,18 @@ from rendezvous_client.errors import ClientError
 from rendezvous_client.following import follow, follow_answers, follow_decisions
 from rendezvous_client.gateway import GatewayAsker
 from rendezvous_client.kafka import Kafka
+from rendezvous_client.log import Bound, Entry, read_log, read_state_at
 from rendezvous_client.questions import Question
 from rendezvous_client.status import StatusReader, read_status, wait_applied
 
 __all__ = [
     "Answered",
     "Asker",
+    "Bound",
     "ClientError",
     "ControlPublisher",
     "ControlReader",
+    "Entry",
     "GatewayAsker",
     "Kafka",
     "Question",
@@ -24,7 +27,9 @@ __all__ = [
     "follow_answers",
     "follow_decisions",
     "new_control",
+    "read_log",
     "read_state",
+    "read_state_at",
     "read_status",
     "wait_applied",
 ]

@@ -18,7 +18,7 @@ from scoring.v1.control_pb2 import (
     Weighted,
 )
 
-from rendezvous_control.checks import check_no_repeat
+from rendezvous_control.checks import check_no_repeat, check_text
 from rendezvous_control.errors import ControlError, UnchangedError
 from rendezvous_control.model_changes import registered
 from rendezvous_control.revisions import (
@@ -34,6 +34,7 @@ from rendezvous_control.route_checks import check_route
 from rendezvous_control.state import Outcome, RolloutEntry, RouteEntry, Stamp, State
 
 _MAX_STEPS: Final = 100
+_DETAIL_LENGTH: Final = 4_000
 
 
 def start_rollout(state: State, plan: StartRollout, expected: int | None, stamp: Stamp) -> State:
@@ -60,6 +61,8 @@ def step_rollout(state: State, step: StepRollout, expected: int | None, stamp: S
     check_expected(state, step.route, expected)
     if step.step != rollout.step:
         raise ControlError(f"the roll-out is at step {rollout.step}, not {step.step}: judge that one")
+    if step.detail:
+        check_text(step.detail, "the detail of a verdict", maximum=_DETAIL_LENGTH)
     rollout = replace(rollout, detail=step.detail)
     match step.verdict:
         case StepVerdict.STEP_VERDICT_PASS:
