@@ -7,6 +7,8 @@ the first time counts. Exit codes are those of `rendezvous apply`.
 
 import shutil
 import sys
+import time
+from typing import Final
 
 import yaml
 from rendezvous_client import ClientError, read_state
@@ -14,11 +16,27 @@ from rendezvous_client import ClientError, read_state
 from examples.wine.compose.command_line import start
 from examples.wine.compose.settings import ROUTE, Settings
 
+ATTEMPTS: Final = 3
+PAUSE_S: Final = 2.0
+
 
 def next_champion(settings: Settings) -> str:
     """Return the document of the next champion, without the route that brings it in."""
     text = (settings.trained / "champion.yaml").read_text(encoding="utf-8")
     return yaml.safe_dump_all([each for each in yaml.safe_load_all(text) if "model" in each], sort_keys=False)
+
+
+def bring_in(settings: Settings) -> int:
+    """Publish all models and the route, again if that fails; what is so already stays untouched."""
+    first = str(settings.trained / "policy.yaml")
+    how = ("--no-wait", "--author", "examples/wine", "--reason", "the models of the example")
+    code = 1
+    for attempt in range(ATTEMPTS):
+        time.sleep(PAUSE_S * attempt)
+        code = start("apply", "-f", first, "-f", "-", *how, stdin=next_champion(settings)).wait()
+        if code == 0:
+            break
+    return code
 
 
 def main() -> int:
@@ -35,9 +53,7 @@ def main() -> int:
     if ROUTE in state.routes:
         print(f"the log has the route {ROUTE} already: nothing is changed")
         return 0
-    first = str(settings.trained / "policy.yaml")
-    how = ("--no-wait", "--author", "examples/wine", "--reason", "the models of the example")
-    return start("apply", "-f", first, "-f", "-", *how, stdin=next_champion(settings)).wait()
+    return bring_in(settings)
 
 
 if __name__ == "__main__":
