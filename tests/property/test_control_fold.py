@@ -4,6 +4,8 @@ from dataclasses import replace
 from itertools import pairwise
 from random import Random
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from google.protobuf.message import DecodeError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rendezvous_contracts.changes import Change
@@ -12,6 +14,7 @@ from rendezvous_control.deployment_changes import check_deployment
 from rendezvous_control.errors import ControlError
 from rendezvous_control.fold import fold_record
 from rendezvous_control.route_checks import check_route
+from rendezvous_control.signatures import KeyRing, Signer
 from rendezvous_control.snapshot import read_snapshot, write_snapshot
 from rendezvous_control.state import Refused, State
 from scoring.v1.control_pb2 import (
@@ -20,6 +23,7 @@ from scoring.v1.control_pb2 import (
     ApproveModel,
     Combination,
     Combined,
+    Control,
     Deploy,
     Deployment,
     Gate,
@@ -265,6 +269,36 @@ def test_any_order_leaves_a_valid_state(log: list[bytes], random: Random) -> Non
     random.shuffle(log)
 
     assert_valid(fold(log)[0])
+
+
+ADA = Ed25519PrivateKey.generate()
+RING = KeyRing({"ada": [ADA.public_key()]})
+
+
+@settings(max_examples=50)
+@given(LOGS, st.data())
+def test_with_a_key_ring_the_state_is_that_of_what_was_signed_by_its_author(
+    log: list[bytes], data: st.DataObject
+) -> None:
+    signer = Signer(ADA)
+    state, counted = State(), State()
+    for offset, value in enumerate(log):
+        signed = data.draw(st.booleans()) and signer.sign(decoded(value))
+        written = signed.SerializeToString() if signed else value
+        state, _ = fold_record(state, written, offset, RING)
+        # Without the ring, and with nothing but what counts.
+        counts = bool(signed) and decoded(value).author == "ada"
+        counted, _ = fold_record(counted, decoded(value).SerializeToString() if counts else b"", offset)
+
+    assert state == counted
+
+
+def decoded(value: bytes) -> Control:
+    try:
+        message = Control.FromString(value)
+    except DecodeError:
+        return Control()
+    return Control() if message.HasField("signed") else message
 
 
 @given(st.lists(st.integers(0, 60_000), max_size=4))
