@@ -12,6 +12,7 @@ from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import Metadata, ModelRuntime, create_runtime
 from rendezvous_models.errors import ArtifactRefusedError, BadModelError, ModelError
 from rendezvous_models.gate import Passage, pass_gate
+from rendezvous_models.golden_recorded import with_recorded
 from rendezvous_models.recognise import recognise
 from rendezvous_models.records import BadTableError, Dialect, Record, Table, match_header
 from rendezvous_models.validation import InputValidator
@@ -55,8 +56,8 @@ def run(question: Question, *, as_json: bool) -> int:
             with busy("warming the model up"):
                 passage = _gate(loaded)
             say_passage(passage)
-            if model.golden:
-                note(f"golden records: {len(model.golden)} answered as written")
+            if loaded.model.golden:
+                note(f"golden records: {len(loaded.model.golden)} answered as written")
             return _score(question, loaded, as_json=as_json) if question.records else 0
     except ModelError as error:
         note(f"refused: {' '.join(str(error).split())}", style="red")
@@ -77,9 +78,11 @@ def _loaded(question: Question, model: Model) -> Iterator[_Loaded]:
             note(f"type: {model.type}, told from the content")
         runtime = create_runtime(model, question.runtime_options())
         stack.callback(runtime.unload)
+        path = _as_loaded(runtime, path, store)
+        to_prove = with_recorded(model, path) if runtime.unpacks else model
         with busy("loading the model"):
-            metadata = _load(runtime, path, store)
-        yield _Loaded(model, runtime, metadata, InputValidator(model.inputs, metadata))
+            metadata = _load(runtime, path)
+        yield _Loaded(to_prove, runtime, metadata, InputValidator(model.inputs, metadata))
 
 
 def _fetch(question: Question, model: Model, store: ArtifactStore) -> Path:
@@ -93,12 +96,15 @@ def _fetch(question: Question, model: Model, store: ArtifactStore) -> Path:
     return path
 
 
-def _load(runtime: ModelRuntime, path: Path, store: ArtifactStore) -> Metadata:
+def _as_loaded(runtime: ModelRuntime, path: Path, store: ArtifactStore) -> Path:
+    """Return *path* as *runtime* takes it: a file, or the folder of an archive."""
     model = runtime.descriptor
     if path.is_dir() and not runtime.unpacks:
         raise ArtifactRefusedError(f"{path} is a folder; a model of type {model.type} is one file")
-    if runtime.unpacks and not path.is_dir():
-        path = store.unpack(model.artifact)
+    return store.unpack(model.artifact) if runtime.unpacks and not path.is_dir() else path
+
+
+def _load(runtime: ModelRuntime, path: Path) -> Metadata:
     try:
         runtime.load(path)
         return runtime.metadata()

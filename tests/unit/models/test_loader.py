@@ -12,6 +12,7 @@ from rendezvous_models import report
 from rendezvous_models.artifacts import ArtifactRules, ArtifactStore
 from rendezvous_models.contract import Failure, ModelRuntime, Outputs, Row
 from rendezvous_models.errors import BadModelError
+from rendezvous_models.golden_recorded import with_recorded
 from rendezvous_models.lifecycle import Phase
 from rendezvous_models.loader import Loader
 from rendezvous_models.shelf import Shelf
@@ -224,6 +225,44 @@ def test_a_runtime_that_unpacks_gets_the_folder_of_the_archive(tmp_path: Path) -
 
     assert world.phase() is Phase.READY
     assert runtime.found == ["assets", "saved_model.pb"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("golden.json", '[{"inputs": {"alcohol": 10.0}, "outputs": {"quality": 5.0}}]', ""),
+        (
+            "assets.extra/golden.yaml",
+            "- {inputs: {alcohol: 10.0}, outputs: {quality: 6}}",
+            "golden record 1: quality is number 5.0, expected integer 6",
+        ),
+        ("golden.json", "[{}]", "the model's own golden records cannot be read: golden.json:1: "),
+        ("golden.json", "\xff", "the model's own golden records cannot be read: 'utf-8' codec"),
+    ],
+)
+def test_golden_records_that_an_archive_brings_along_have_to_be_answered(
+    tmp_path: Path, name: str, content: str, reason: str
+) -> None:
+    world = _World(tmp_path, lambda _: _Folder())
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as container:
+        container.writestr("saved_model.pb", b"graph")
+        container.writestr(name, content.encode("latin-1"))
+    world.add(model("wine", "1", target.getvalue()))
+
+    world.loader.step()
+
+    assert world.phase() is (Phase.FAILED if reason else Phase.READY)
+    assert world.reason.startswith(reason)
+    assert world.loader.courses[NAME].due is None
+
+
+def test_golden_records_of_the_document_count_before_those_of_the_archive(tmp_path: Path) -> None:
+    (tmp_path / "golden.json").write_text('[{"inputs": {}, "outputs": {"quality": 1}}]')
+
+    assert with_recorded(Model(golden=[golden(10.0, 5.0)]), tmp_path).golden == [golden(10.0, 5.0)]
+    assert len(with_recorded(Model(), tmp_path).golden) == 1
+    assert with_recorded(Model(name="a"), tmp_path / "none") == Model(name="a")
 
 
 def test_an_archive_that_is_refused_fails_with_the_reason(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import ModelRuntime
 from rendezvous_models.errors import ModelError, NoRoomError
 from rendezvous_models.gate import Passage, pass_gate
+from rendezvous_models.golden_recorded import with_recorded
 from rendezvous_models.lifecycle import Action, Course, Phase, next_action
 from rendezvous_models.room import Occupancy
 from rendezvous_models.shelf import ReadyModel, Shelf
@@ -156,18 +157,20 @@ class Loader:
         path = self._store.fetch(descriptor.artifact, in_use)
         self._to(name, Phase.LOADING)
         runtime = self._create(descriptor)
+        to_prove = descriptor
         if runtime.unpacks:
             path = self._store.unpack(descriptor.artifact, in_use)
+            to_prove = with_recorded(descriptor, path)
         self._make_room(name, descriptor)
         runtime.load(path)
         try:
             self._to(name, Phase.WARMING)
             validator = InputValidator(descriptor.inputs, runtime.metadata())
-            passage = pass_gate(runtime, descriptor, validator, self._clock)
+            passage = pass_gate(runtime, to_prove, validator, self._clock)
         except BaseException:
             runtime.unload()
             raise
-        _log_passage(name, descriptor, passage)
+        _log_passage(name, to_prove, passage)
         return ReadyModel(name, runtime, validator, passage.latency)
 
     def _swap(self, name: str, model: ReadyModel | None) -> None:
