@@ -71,14 +71,23 @@ def broker_jars(cache: Path | None = None) -> Path:
     Safe against other processes doing the same, and against being stopped half-way: a folder of that name
     is always whole. Raises MissingToolError without Maven, LocalError when Maven fails.
     """
-    digest = hashlib.sha256(POM.read_bytes()).hexdigest()[:12]
-    folder = (cache or cache_dir()) / f"kafka-{kafka_version()}-{digest}"
+    return resolved_jars(POM, f"kafka-{kafka_version()}", cache)
+
+
+def resolved_jars(pom: Path, name: str, cache: Path | None = None) -> Path:
+    """
+    Return the folder with the jars that *pom* names, resolved from Maven Central if *cache* does not hold it.
+
+    The folder's name begins with *name* and changes with the POM. Raises as broker_jars does.
+    """
+    digest = hashlib.sha256(pom.read_bytes()).hexdigest()[:12]
+    folder = (cache or cache_dir()) / f"{name}-{digest}"
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     with _locked(folder.with_suffix(".lock")):
         if not folder.is_dir():
-            _resolve(folder)
+            _resolve(pom, folder)
     return folder
 
 
@@ -89,7 +98,7 @@ def _locked(path: Path) -> Iterator[None]:
         yield
 
 
-def _resolve(folder: Path) -> None:
+def _resolve(pom: Path, folder: Path) -> None:
     maven = find_maven()
     with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
         jars = Path(temporary) / "jars"
@@ -98,7 +107,7 @@ def _resolve(folder: Path) -> None:
             "-q",
             "-B",
             "-f",
-            str(POM),
+            str(pom),
             "dependency:copy-dependencies",
             f"-DoutputDirectory={jars}",
         ]
@@ -108,7 +117,7 @@ def _resolve(folder: Path) -> None:
         if result.returncode != 0:
             tail = "\n".join((result.stdout + result.stderr).strip().splitlines()[-15:])
             raise LocalError(
-                f"Maven could not fetch the broker's jars; check the network and Maven's settings. "
+                f"Maven could not fetch the jars of {pom}; check the network and Maven's settings. "
                 f"It said:\n{tail}"
             )
         jars.rename(folder)

@@ -9,10 +9,14 @@ others: docs/decisions/0005-pmml-in-process.md.
 import atexit
 import json
 import math
-from collections.abc import Sequence
+from array import array
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
+from threading import Lock
 from typing import Any, Final
+from xml.etree.ElementTree import tostring
 
 import jpype
 import jpype.config
@@ -24,7 +28,10 @@ from scoring.v1.control_pb2 import Field, FieldType
 
 from rendezvous_models.contract import Failure, Metadata, ModelRuntime, Outputs, Row
 from rendezvous_models.errors import BadModelError, RuntimeUnavailableError
-from rendezvous_models.runtimes.pmml_document import Document, Limits, read_document
+from rendezvous_models.runtimes.pmml_document import Limits, read_document
+from rendezvous_models.runtimes.pmml_expressions import OTHER
+from rendezvous_models.runtimes.pmml_fields import input_fields
+from rendezvous_models.runtimes.pmml_repairs import Repaired, repair
 
 _JVM_OPTIONS: Final = (
     "-Xrs",  # signals are the service's own
@@ -45,14 +52,16 @@ class PmmlRuntime(ModelRuntime):
     """A model in PMML 3 or 4, loaded from an XML document without a DOCTYPE."""
 
     _evaluator: "_Evaluator | None" = None
-    _document: Document | None = None
 
     def load(self, artifact: Path) -> None:
         """Load the document at *artifact*; raises BadModelError or RuntimeUnavailableError."""
-        document = read_document(artifact.read_bytes(), Limits())
+        root = read_document(artifact.read_bytes(), Limits())
+        fields = input_fields(root)
+        repaired = repair(root)
         start_jvm(self.options.jvm_heap_mb)
         try:
-            self._evaluator = _Evaluator(PmmlModel.fromString(document.text), document)
+            model = PmmlModel.fromString(tostring(root, encoding="unicode"))
+            self._evaluator = _Evaluator(model, fields, repaired)
         except (PMMLError, jpype.JException) as error:
             raise BadModelError(f"the evaluator refuses the PMML document: {error}") from error
 
@@ -80,6 +89,8 @@ class PmmlRuntime(ModelRuntime):
 
 def start_jvm(heap_mb: int) -> None:
     """Start this process's JVM, unless it runs already; raises RuntimeUnavailableError."""
+    if jpype.isJVMStarted():
+        return
     # At the end of the process a JVM waits for the thread that started it: so that one must not stay.
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="jvm-start") as starter:
         try:
@@ -106,34 +117,43 @@ def _end_cleaner() -> None:
 class _Evaluator:
     """A model in the JVM."""
 
-    def __init__(self, model: PmmlModel, document: Document) -> None:
+    def __init__(self, model: PmmlModel, fields: Mapping[str, Field], repaired: Repaired) -> None:
         self._java_model = model._java_model  # noqa: SLF001 - pypmml offers single rows only
         self._inputs = tuple(map(str, self._java_model.inputNames()))
         self._outputs = tuple(map(str, self._java_model.outputNames()))
         self.metadata = Metadata(
-            inputs=tuple(document.fields.get(name) or Field(name=name) for name in self._inputs),
+            inputs=tuple(fields.get(name) or Field(name=name) for name in self._inputs),
             outputs=tuple(map(_output_field, self._java_model.outputFields())),
         )
         self._all_numbers = all(each.type in _NUMERIC for each in self.metadata.outputs)
         self._floats = tuple(each.type == FieldType.FIELD_TYPE_NUMBER for each in self.metadata.outputs)
         self._evaluate = _as_function(self._java_model)
+        self._prepare = _Preparation(self.metadata.inputs, repaired)
+        # Ranks that no rule has are empty, not wrong: the evaluator gives their numbers as NaN.
+        self._ranked = str(self._java_model.modelElement().toString()) == "AssociationModel"
+        self._alone = (
+            Lock() if self._ranked else nullcontext()
+        )  # the evaluator's rules are not for two threads
 
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
-        names = self._inputs
-        table = [[row.get(name) for name in names] for row in rows]
         try:
-            return [self._judged(values) for values in self._batch(table)]
+            table = self._prepare.table(rows)
+            with self._alone:
+                return [self._judged(values) for values in self._batch(table)]
         except (jpype.JException, TypeError, ValueError, OverflowError):
-            return [self._one(values) for values in table]  # so that the good rows of the batch have outputs
+            return [self._one(row) for row in rows]  # so that the good rows of the batch have outputs
 
-    def _one(self, values: list[Plain]) -> Outputs | Failure:
+    def _one(self, row: Row) -> Outputs | Failure:
         try:
-            return self._judged(self._batch([values])[0])
+            with self._alone:
+                return self._judged(self._batch(self._prepare.table([row]))[0])
         except (jpype.JException, TypeError, ValueError, OverflowError) as error:
             return Failure(f"the evaluator failed: {type(error).__name__}: {error}")
 
     def _batch(self, table: list[list[Plain]]) -> list[list[Any]]:
         """Return the values of the outputs for each row of *table*."""
+        if self._prepare.needs_names(table):
+            return [self._by_name(values) for values in table]
         if len(table) == 1:  # without a stream, which costs as much as three rows
             return [[_plain(value) for value in self._java_model.predict(_to_java(table)[0])]]
         results = jpype.java.util.Arrays.stream(_to_java(table)).map(self._evaluate).toArray()
@@ -143,16 +163,64 @@ class _Evaluator:
             return read
         return [[_plain(value) for value in values] for values in results]
 
+    def _by_name(self, values: list[Plain]) -> list[Any]:
+        """Return the outputs for one row with gaps: in an array, a missing integer or flag is 0 or false."""
+        row = jpype.java.util.HashMap()
+        for name, value in zip(self._inputs, values, strict=True):
+            if value is not None:
+                row.put(name, _to_java([[value]])[0][0])
+        result = self._java_model.predict(row)
+        return [_plain(result.get(name)) for name in self._outputs]
+
     def _judged(self, values: list[Any]) -> Outputs | Failure:
         """Return *values* under their names unless one is no usable number or there is nothing at all."""
         outputs: dict[str, Plain] = {}
         for name, value, as_float in zip(self._outputs, values, self._floats, strict=True):
             if isinstance(value, float) and not math.isfinite(value):
+                if self._ranked and math.isnan(value):
+                    outputs[name] = None
+                    continue
                 return Failure(f"output {name} is {value}: not a finite number")
             outputs[name] = float(value) if as_float and value is not None else value
-        if all(value is None for value in values):
+        if all(value is None for value in outputs.values()):
             return Failure("the model has no output for this input")
         return outputs
+
+
+class _Preparation:
+    """What rows need before the evaluator can take them."""
+
+    def __init__(self, inputs: Sequence[Field], repaired: Repaired) -> None:
+        self._names = tuple(each.name for each in inputs)
+        self._floats = tuple(place for place, name in enumerate(self._names) if name in repaired.floats)
+        self._texts = tuple(
+            (place, repaired.texts[name]) for place, name in enumerate(self._names) if name in repaired.texts
+        )
+        kinds = (FieldType.FIELD_TYPE_INTEGER, FieldType.FIELD_TYPE_FLAG)
+        self._typed = tuple(place for place, each in enumerate(inputs) if each.type in kinds)
+
+    def table(self, rows: Sequence[Row]) -> list[list[Plain]]:
+        """Return the values of *rows* in the order of the model's inputs."""
+        names = self._names
+        table = [[row.get(name) for name in names] for row in rows]
+        if self._floats or self._texts:
+            for values in table:
+                self._fit(values)
+        return table
+
+    def _fit(self, values: list[Plain]) -> None:
+        for place in self._floats:
+            value = values[place]
+            if isinstance(value, int | float):
+                values[place] = array("f", (value,))[0]
+        for place, known in self._texts:
+            value = values[place]
+            if isinstance(value, str) and value not in known:
+                values[place] = OTHER
+
+    def needs_names(self, table: list[list[Plain]]) -> bool:
+        """Whether a value of *table* is missing that an array has no gap for."""
+        return any(values[place] is None for place in self._typed for values in table)
 
 
 def _to_java(table: list[list[Plain]]) -> Any:

@@ -1,0 +1,1 @@
+"""Models as PMML documents, with rows: for the referee to judge."""
