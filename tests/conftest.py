@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.support.processes import alive, kill_left_over, left_over
 
 _CI = os.environ.get("CI") == "true"
 _TO_END_S = 3.0
+_ENGINE_S = 20.0
 
 
 def _why_no_kafka() -> str | None:
@@ -29,8 +31,13 @@ def _why_no_kafka() -> str | None:
 def _why_no_docker() -> str | None:
     if shutil.which("docker") is None:
         return "no docker on PATH"
-    given = os.environ.get("DOCKER_HOST") or Path("/var/run/docker.sock").exists()
-    return None if given else "no Docker engine: neither DOCKER_HOST nor /var/run/docker.sock"
+    # A socket may have outlived its engine: whether there is one is for the engine to say.
+    asked = ["docker", "version", "--format", "{{.Server.Version}}"]
+    try:
+        answer = subprocess.run(asked, capture_output=True, text=True, timeout=_ENGINE_S, check=False)
+    except subprocess.TimeoutExpired:
+        return f"no Docker engine answers within {_ENGINE_S:g} s"
+    return None if answer.returncode == 0 else f"no Docker engine: {answer.stderr.strip()}"
 
 
 def _why_no_kubernetes() -> str | None:
