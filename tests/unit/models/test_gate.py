@@ -106,6 +106,22 @@ def test_a_model_in_another_process_is_asked_a_few_times_only() -> None:
     assert len(runtime.batches) < 20
 
 
+@pytest.mark.parametrize("row_us", [1_000_000, 400_000, 100_000])
+def test_a_slow_model_does_not_hold_its_container_up_for_minutes(row_us: int) -> None:
+    clock = VirtualClock()
+    started = clock.now().mono
+
+    def slow(row: Row) -> Outputs | Failure:
+        clock.advance(row_us)
+        return halved(row)
+
+    runtime = FunctionRuntime(slow)
+    passage = pass_gate(runtime, Model(), InputValidator((), runtime.metadata()), clock)
+
+    assert passage.latency == (row_us, row_us)
+    assert clock.now().mono - started < 12_000_000
+
+
 OWN = Metadata((Field(name="colour", type=TEXT, categories=["red", "white"]), ALCOHOL), ())
 
 

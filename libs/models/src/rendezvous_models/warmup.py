@@ -22,7 +22,7 @@ _LONGEST_MEASURE_US: Final = 500_000
 
 
 class Latency(NamedTuple):
-    """Medians of a warm model, in microseconds: of one row alone, and per row in batches of BATCH."""
+    """Medians of a warm model, in microseconds: of one row alone, and per row in batches of at most BATCH."""
 
     row_us: float
     batched_row_us: float
@@ -33,15 +33,16 @@ NOT_MEASURED: Final = Latency(0.0, 0.0)
 
 def warm_up(runtime: ModelRuntime, rows: Sequence[Row], clock: Clock) -> None:
     """
-    Have *runtime* predict *rows*, one by one and in batches, for at most three seconds.
+    Have *runtime* predict *rows*, one by one and in batches, for about three seconds at most.
 
     What it predicts does not matter here; what it raises is the caller's to handle.
     """
     end = clock.now().mono + _LONGEST_US
-    batch = _batch(rows)
     for turn in range(_ROUNDS_FAR if isinstance(runtime, SupportsBudget) else _ROUNDS):
-        runtime.predict([rows[turn % len(rows)]])
-        runtime.predict(batch)
+        row_us = _time_us(runtime, [rows[turn % len(rows)]], clock)
+        if clock.now().mono >= end:
+            break
+        runtime.predict(_batch(rows, _affordable(row_us)))
         if clock.now().mono >= end:
             break
 
@@ -50,25 +51,35 @@ def measure(runtime: ModelRuntime, rows: Sequence[Row], clock: Clock) -> Latency
     """Return how long *runtime*, a warm one, takes for *rows*; takes about half a second at most."""
     rounds = _ROUNDS_FAR if isinstance(runtime, SupportsBudget) else _MEASURED_ROWS
     singles = [[rows[turn % len(rows)]] for turn in range(rounds)]
-    batches = [_batch(rows)] * min(rounds, _MEASURED_BATCHES)
-    return Latency(_median_us(runtime, singles, clock), _median_us(runtime, batches, clock) / BATCH)
+    row_us = _median_us(runtime, singles, clock)
+    size = _affordable(row_us)
+    batches = [_batch(rows, size)] * min(rounds, _MEASURED_BATCHES)
+    return Latency(row_us, _median_us(runtime, batches, clock) / size)
 
 
 def _median_us(runtime: ModelRuntime, batches: Sequence[Sequence[Row]], clock: Clock) -> float:
     end = clock.now().mono + _LONGEST_MEASURE_US
     durations = []
     for batch in batches:
-        started = clock.now().mono
-        runtime.predict(batch)
-        finished = clock.now().mono
-        durations.append(finished - started)
-        if finished >= end:
+        durations.append(_time_us(runtime, batch, clock))
+        if clock.now().mono >= end:
             break
     return float(median(durations))
 
 
-def _batch(rows: Sequence[Row]) -> list[Row]:
-    return [rows[place % len(rows)] for place in range(BATCH)]
+def _time_us(runtime: ModelRuntime, batch: Sequence[Row], clock: Clock) -> int:
+    started = clock.now().mono
+    runtime.predict(batch)
+    return clock.now().mono - started
+
+
+def _affordable(row_us: float) -> int:
+    """Return how many rows a batch may have where a row takes *row_us*: a slow model gets fewer."""
+    return max(1, min(BATCH, int(_LONGEST_US / max(row_us, 1.0))))
+
+
+def _batch(rows: Sequence[Row], size: int) -> list[Row]:
+    return [rows[place % len(rows)] for place in range(size)]
 
 
 def sample_row(fields: Iterable[Field]) -> Row:
