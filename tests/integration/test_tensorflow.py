@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import psutil
 import pytest
 from rendezvous_contracts.values import Plain
 from rendezvous_models.contract import Failure
@@ -343,3 +344,33 @@ def test_after_unload_it_is_not_ready_and_can_be_loaded_again(models: Mapping[st
     assert runtime.predict(ROWS[:1]) == [Failure("the model is not loaded")]
     runtime.load(models[kind])
     assert runtime.predict(ROWS[:3]) == before
+
+
+@pytest.mark.parametrize("kind", [SAVED, GRAPH])
+def test_a_model_that_is_loaded_again_and_again_keeps_no_memory(tf: Any, tmp_path: Path, kind: str) -> None:
+    weights = tf.Variable(tf.ones([1_500, 1_500]))  # 9 MB, of which nothing may stay
+    spec = tf.TensorSpec([None, 1_500], tf.float32, name="x")
+
+    def serve(x: Any) -> Any:
+        return {"y": tf.reduce_sum(tf.matmul(x, weights), axis=1)}
+
+    path = (
+        save(tf, tmp_path / "saved", serve, spec, variables=weights)
+        if kind == SAVED
+        else frozen(tf, tmp_path / "graph.pb", serve, spec)
+    )
+    row = {"x": Tensor(shape=[1_500], numbers=[1.0] * 1_500)}
+
+    def resident_mb() -> float:
+        return float(psutil.Process().memory_info().rss) / 1e6
+
+    def load_and_unload() -> float:
+        runtime = load_model(kind, path)
+        assert isinstance(runtime.predict([row])[0], dict)
+        runtime.unload()
+        return resident_mb()
+
+    before = max(load_and_unload() for _ in range(4))
+    after = [load_and_unload() for _ in range(10)]
+
+    assert min(after[-3:]) - before < 50

@@ -6,8 +6,10 @@ must not fork: the child hangs in its first call. Start workers by spawn.
 """
 
 import contextlib
+import gc
 import importlib
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final
 
@@ -27,10 +29,15 @@ def tensorflow(kind: str) -> Any:
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     limit_native_pools(granted_cpus())
+    new = "tensorflow" not in sys.modules
     try:
         library = importlib.import_module("tensorflow")
     except ImportError as error:
         raise lacking(kind, error) from error
+    if new:
+        # What it is made of is never garbage: unload must not have to look at all of it.
+        gc.collect()
+        gc.freeze()
     library.get_logger().setLevel("ERROR")
     with contextlib.suppress(RuntimeError):  # it has begun to compute, and keeps the threads that it has
         library.config.threading.set_intra_op_parallelism_threads(granted_cpus())

@@ -5,6 +5,7 @@ A batch is one call of the signature. Python's lock is free while the model comp
 fork once a model is loaded: see tensorflow_library.
 """
 
+import gc
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Final
@@ -41,6 +42,11 @@ class SavedModelRuntime(TensorRuntime):
         loaded = _load(library, document)
         call = _call(library, loaded, name, inputs, chosen)
         return TensorModel(inputs, outputs, options, call)
+
+    def unload(self) -> None:
+        """Let go of the model, and of the memory that its variables hold."""
+        super().unload()
+        gc.collect()  # functions and what they need are held in circles
 
 
 def _load(library: Any, document: SavedModelDocument) -> Any:
