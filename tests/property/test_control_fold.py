@@ -191,6 +191,7 @@ def assert_valid(state: State) -> None:
     assert all(offset < state.next_offset for offset in state.seen.values())
 
 
+@settings(deadline=None)
 @given(LOGS)
 def test_any_log_leaves_a_valid_state_after_each_of_its_records(log: list[bytes]) -> None:
     state = State()
@@ -206,6 +207,7 @@ def test_any_log_leaves_a_valid_state_after_each_of_its_records(log: list[bytes]
             assert len(state.seen) == len(before.seen) + 1
 
 
+@settings(deadline=None)
 @given(LOGS, st.data())
 def test_going_on_from_anywhere_and_reading_again_come_to_the_state_of_a_replay(
     log: list[bytes], data: st.DataObject
@@ -219,7 +221,7 @@ def test_going_on_from_anywhere_and_reading_again_come_to_the_state_of_a_replay(
     assert fold(log, whole) == (whole, [])
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(LOGS, st.data())
 def test_going_on_from_a_snapshot_comes_to_the_state_of_a_replay(
     log: list[bytes], data: st.DataObject
@@ -234,6 +236,7 @@ def test_going_on_from_a_snapshot_comes_to_the_state_of_a_replay(
     assert write_snapshot(whole) == write_snapshot(fold(log)[0])
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60))
 def test_any_bytes_are_a_snapshot_or_refused(value: bytes) -> None:
     try:
@@ -243,6 +246,7 @@ def test_any_bytes_are_a_snapshot_or_refused(value: bytes) -> None:
     assert isinstance(state, State)
 
 
+@settings(deadline=None)
 @given(LOGS)
 def test_a_champion_that_came_while_approval_was_asked_for_was_approved(log: list[bytes]) -> None:
     state = State()
@@ -256,6 +260,7 @@ def test_a_champion_that_came_while_approval_was_asked_for_was_approved(log: lis
             assert all(state.models[model].approved for model in new)
 
 
+@settings(deadline=None)
 @given(LOGS)
 def test_a_log_appended_to_itself_applies_no_id_twice(log: list[bytes]) -> None:
     state, refusals = fold([*log, *log])
@@ -264,6 +269,7 @@ def test_a_log_appended_to_itself_applies_no_id_twice(log: list[bytes]) -> None:
     assert len({*state.seen.values()}) == len(state.seen)
 
 
+@settings(deadline=None)
 @given(LOGS, st.randoms(use_true_random=False))
 def test_any_order_leaves_a_valid_state(log: list[bytes], random: Random) -> None:
     random.shuffle(log)
@@ -275,7 +281,7 @@ ADA = Ed25519PrivateKey.generate()
 RING = KeyRing({"ada": [ADA.public_key()]})
 
 
-@settings(max_examples=50)
+@settings(max_examples=50, deadline=None)
 @given(LOGS, st.data())
 def test_with_a_key_ring_the_state_is_that_of_what_was_signed_by_its_author(
     log: list[bytes], data: st.DataObject
@@ -301,6 +307,7 @@ def decoded(value: bytes) -> Control:
     return Control() if message.HasField("signed") else message
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 60_000), max_size=4))
 def test_tiers_of_a_route_that_is_applied_are_in_order_and_before_its_sla(starts: list[int]) -> None:
     wanted = route(sla_us=50_000)

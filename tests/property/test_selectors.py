@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rendezvous_contracts.routes import choosable_models
 from rendezvous_contracts.values import to_fields
@@ -54,6 +54,7 @@ class Box:
     id: bytes = b"q"
 
 
+@settings(deadline=None)
 @given(
     TIERS,
     st.dictionaries(st.sampled_from(MODELS), OUTPUTS | st.none()),

@@ -3,7 +3,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rendezvous_contracts.errors import ForeignMessageError
 from rendezvous_contracts.flip23 import (
@@ -191,6 +191,7 @@ def test_what_is_no_such_message_is_refused(value: bytes, problem: str) -> None:
         read_jpmml(value)
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=60) | st.text(max_size=60).map(str.encode))
 def test_any_bytes_are_read_or_refused(value: bytes) -> None:
     for read in (read_flip23_model, read_flip23_speculation, read_jpmml):
@@ -198,6 +199,7 @@ def test_any_bytes_are_read_or_refused(value: bytes) -> None:
             read(value)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_a_foreign_name_is_one_of_ours_or_refused(text: str) -> None:
     try:

@@ -2,7 +2,7 @@ from contextlib import suppress
 from hashlib import sha256
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from rendezvous_contracts.errors import ForeignMessageError
 from rendezvous_contracts.foreign import Foreign
@@ -81,6 +81,7 @@ def test_a_timeout_reaches_the_route_of_its_data_type() -> None:
         speculate(wanted, record(), State())
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=80) | st.builds(lambda text: f"{{{text}}}".encode(), st.text(max_size=40)))
 def test_any_bytes_are_taken_or_refused(value: bytes) -> None:
     state = folded(control("a", model("a")), control("r", route("a@1")))
