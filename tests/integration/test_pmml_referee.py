@@ -12,7 +12,7 @@ from rendezvous_models.contract import Failure, ModelRuntime, RuntimeOptions, cr
 from rendezvous_models.validation import InputValidator
 from scoring.v1.control_pb2 import Model
 
-from tests.support.pmml_models import linear, neural, pipelines, scorecards, trees, vectors
+from tests.support.pmml_models import linear, neural, pipelines, scorecards, segments, trees, vectors
 from tests.support.pmml_models.wine import Case
 from tests.support.referee import Referee
 
@@ -20,6 +20,7 @@ _GROUPS: Mapping[str, Callable[[], Iterator[Case]]] = {
     "trees": trees.single,
     "forests": trees.ensembles,
     "boosted trees": trees.boosted,
+    "segments": segments.cases,
     "regressions": linear.numeric,
     "logistic regressions": linear.logistic,
     "generalised linear models": linear.generalised,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Final
-from xml.sax.saxutils import quoteattr
+from xml.sax.saxutils import escape, quoteattr
 
 _NAMESPACED: Final = "http://www.dmg.org/PMML-"
 
@@ -96,7 +96,7 @@ def ref(name: str, **attributes: object) -> str:
 
 def constant(value: object, kind: str | None = None) -> str:
     """Return a Constant."""
-    return tag("Constant", text(value), dataType=kind)
+    return tag("Constant", escape(text(value)), dataType=kind)
 
 
 def apply(function: str, *arguments: str, **attributes: object) -> str:

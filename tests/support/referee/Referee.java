@@ -48,7 +48,7 @@ public final class Referee {
         rows.add(scored(evaluator, row.getAsJsonObject()));
       }
       reply.add("rows", rows);
-    } catch (Exception | LinkageError error) {
+    } catch (Exception | Error error) {
       reply.addProperty("error", error.toString());
     }
     return reply;

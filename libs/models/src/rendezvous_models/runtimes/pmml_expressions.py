@@ -67,8 +67,14 @@ def join_array_lines(root: Element) -> None:
 
 
 def type_constants(root: Element) -> None:
-    """A constant without dataType has the type that it looks like; the evaluator takes it for a text."""
+    """
+    A constant without dataType has the type that it looks like; the evaluator takes it for a text.
+
+    Of a text with a character that XML escapes it takes the last part, so that is refused.
+    """
     for each in root.iter("Constant"):
+        if {"&", "<", ">"} & set(each.text or ""):
+            raise unsupported("a constant with one of the characters & < >")
         if "dataType" not in each.attrib:
             each.set("dataType", _looks(each.text or ""))
 

@@ -5,11 +5,9 @@ Each function changes the parsed document so that the evaluator computes what th
 docstring says what that is, and what the evaluator does otherwise.
 """
 
-from typing import Final
 from xml.etree.ElementTree import Element
 
 from rendezvous_models.runtimes.pmml_markup import (
-    after_schema,
     classes_of,
     is_classifier,
     make,
@@ -19,10 +17,6 @@ from rendezvous_models.runtimes.pmml_markup import (
     target_of,
     unsupported,
 )
-
-_BY_PROBABILITY: Final = frozenset({"average", "weightedAverage"})
-_BY_CHOICE: Final = frozenset({"max", "median", "weightedMedian", "x-weightedMedian"})
-_IN_PLACE_OF_OUTPUT: Final = frozenset({"selectFirst", "selectAll"})
 
 
 def declare_classes(root: Element) -> None:
@@ -80,73 +74,6 @@ def look_at_root_predicates(root: Element) -> None:
         if node is not None and predicate is not None and predicate.tag != "True":
             place = list(model).index(node)
             model[place] = make("Node", make("True"), node)
-
-
-def prepare_segments(root: Element) -> None:
-    """A tree in a segment prepares its inputs by its own MiningSchema; the evaluator may pass over that."""
-    for segment in root.iter("Segment"):
-        for model in segment.iterfind("TreeModel"):
-            own = any(
-                set(each.attrib) - {"name", "usageType", "importance"} for each in model.iter("MiningField")
-            )
-            if own and model.find("LocalTransformations") is None:
-                ready = make("Constant", dataType="double")
-                ready.text = "1"
-                field = make("DerivedField", ready, name="(prepared)", optype="continuous", dataType="double")
-                place_before(model, make("LocalTransformations", field), {"ModelStats", "Node"})
-
-
-def order_segment_outputs(root: Element) -> None:
-    """
-    An average is taken class by class.
-
-    The evaluator takes it by the places of the first segment's outputs, whatever the others have there.
-    """
-    for model in root.iter("MiningModel"):
-        segmentation = model.find("Segmentation")
-        if segmentation is None or not is_classifier(model):
-            continue
-        method = segmentation.get("multipleModelMethod", "")
-        if method in _BY_CHOICE:
-            raise unsupported(f"a classifier that takes the {method} of its segments")
-        if method in _BY_PROBABILITY:
-            classes = classes_of(root, model)
-            for segment in segmentation.iterfind("Segment"):
-                _put_probabilities_first(segment, classes)
-
-
-def _put_probabilities_first(segment: Element, classes: list[str]) -> None:
-    inner = next((each for each in segment if each.find("MiningSchema") is not None), None)
-    if inner is None:
-        return
-    output = inner.find("Output")
-    if output is None:
-        output = make("Output")
-        after_schema(inner, output)
-    output[:0] = [
-        make(
-            "OutputField",
-            name=f"(probability {place})",
-            feature="probability",
-            value=each,
-            dataType="double",
-            optype="continuous",
-        )
-        for place, each in enumerate(classes)
-    ]
-
-
-def share_out_votes(root: Element) -> None:
-    """Weighted votes are shares of all weights; the evaluator divides by the number of segments."""
-    for each in root.iter("Segmentation"):
-        if each.get("multipleModelMethod") != "weightedMajorityVote":
-            continue
-        segments = each.findall("Segment")
-        weights = [float(segment.get("weight", "1")) for segment in segments]
-        if len(set(weights)) > 1 and any(segment.find("True") is None for segment in segments):
-            raise unsupported("weighted votes of segments that do not always vote")
-        for segment, weight in zip(segments, weights, strict=True):
-            segment.set("weight", repr(weight * len(weights) / sum(weights)))
 
 
 def compare_with_the_first_table(root: Element) -> None:

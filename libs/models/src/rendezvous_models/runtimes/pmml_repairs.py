@@ -12,6 +12,7 @@ from xml.etree.ElementTree import Element
 from rendezvous_models.errors import BadModelError
 from rendezvous_models.runtimes import pmml_expressions as expressions
 from rendezvous_models.runtimes import pmml_models as models
+from rendezvous_models.runtimes import pmml_segments as segments
 from rendezvous_models.runtimes.pmml_scorecards import rank_reason_codes
 
 Repair = Callable[[Element], None]
@@ -34,15 +35,17 @@ REPAIRS: Final[tuple[Repair, ...]] = (
     models.complete_target_values,
     models.complete_distributions,
     models.look_at_root_predicates,
-    models.prepare_segments,
-    models.order_segment_outputs,
-    models.share_out_votes,
+    segments.prepare_segments,
+    segments.average_by_class,
+    segments.share_out_votes,
+    segments.chain_with_all_outputs,
     models.compare_with_the_first_table,
     models.name_category_of_parameters,
     models.add_ordinal_offsets,
     models.skip_unknown_evidence,
     models.sort_rules,
     rank_reason_codes,
+    segments.select_with_own_outputs,
 )
 
 
