@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rendezvous_contracts.policy import ModelDocument, RouteDocument, parse_documents
-from rendezvous_models.artifacts import ArtifactStore
+from rendezvous_models.artifacts import ArtifactRules, ArtifactStore
 from rendezvous_models.contract import Failure, RuntimeOptions, create_runtime
 from scoring.v1.control_pb2 import AddModel, Artifact, Control, Model
 
@@ -136,7 +136,7 @@ def test_the_first_roll_out_travels_inline_and_the_champion_by_its_location(fold
 def test_both_ways_of_an_artifact_lead_to_the_same_bytes(
     folder: Path, models: dict[str, Trained], tmp_path: Path
 ) -> None:
-    store = ArtifactStore(tmp_path / "copies", roots=[folder])
+    store = ArtifactStore(tmp_path / "copies", ArtifactRules(roots=(folder,)))
     champion, _ = parse_documents((folder / "champion.yaml").read_text(), "champion.yaml")
     assert isinstance(champion, ModelDocument)
     data = (folder / "wine-forest-1.pmml").read_bytes()
