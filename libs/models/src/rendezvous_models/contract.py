@@ -18,6 +18,8 @@ from scoring.v1.control_pb2 import Field, Model
 from rendezvous_models.errors import RuntimeUnavailableError, UnknownRuntimeError
 
 GROUP: Final = "rendezvous.runtimes"
+#: The option that is no runtime's: where a model runs, see isolation.py.
+ISOLATION: Final = "isolation"
 # The extra of this package that brings what the runtime of a type needs.
 _EXTRAS: Final = {
     "json-http": "remote",
@@ -98,6 +100,11 @@ class ModelRuntime(ABC):
     def ready(self) -> bool:
         """Whether predict can be called."""
 
+    @property
+    def trouble(self) -> str:
+        """What keeps a loaded model from scoring just now, for people; empty: nothing that it knows of."""
+        return ""
+
 
 @runtime_checkable
 class SupportsBudget(Protocol):
@@ -135,8 +142,18 @@ def create_runtime(descriptor: Model, options: RuntimeOptions) -> ModelRuntime:
         kind = entry.load()
     except ImportError as error:
         raise lacking(entry.name, error) from error
-    runtime: ModelRuntime = kind(descriptor, options)
+    runtime: ModelRuntime = kind(_told(descriptor), options)
     return runtime
+
+
+def _told(descriptor: Model) -> Model:
+    """Return *descriptor* with those options only that are the runtime's."""
+    if ISOLATION not in descriptor.options:
+        return descriptor
+    told = Model()
+    told.CopyFrom(descriptor)
+    del told.options[ISOLATION]
+    return told
 
 
 def lacking(kind: str, error: ImportError) -> RuntimeUnavailableError:

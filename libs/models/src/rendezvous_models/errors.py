@@ -34,3 +34,11 @@ class BadModelError(ModelError):
 
 class RuntimeUnavailableError(ModelError):
     """What the runtime needs (an extra, a JVM) is not installed or does not start."""
+
+
+class WorkerError(ModelError):
+    """The worker process of a model has not loaded it; *passing* as the worker itself says."""
+
+    def __init__(self, reason: str, *, passing: bool) -> None:
+        super().__init__(reason)
+        self.passing = passing

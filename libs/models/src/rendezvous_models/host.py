@@ -13,7 +13,8 @@ from scoring.v1.status_pb2 import Status
 
 from rendezvous_models import report
 from rendezvous_models.artifacts import ArtifactStore
-from rendezvous_models.contract import ModelRuntime, RuntimeOptions, create_runtime
+from rendezvous_models.contract import ModelRuntime, RuntimeOptions
+from rendezvous_models.isolation import create_isolated
 from rendezvous_models.loader import Loader
 from rendezvous_models.serving import ScoringHandler
 from rendezvous_models.settings import ScoringSettings
@@ -46,6 +47,7 @@ class ModelHost(Service):
             remote_secrets=settings.remote_secrets,
             remote_configs=settings.remote_configs,
         )
+        limits = settings.worker_limits()
         store = ArtifactStore(settings.data_dir / "models" / settings.instance, settings.artifact_rules())
         self._view = view
         self.shelf = Shelf(settings.model)
@@ -53,7 +55,7 @@ class ModelHost(Service):
             self.shelf,
             view,
             store,
-            create or (lambda model: create_runtime(model, options)),
+            create or (lambda model: create_isolated(model, options, settings.isolate, limits)),
             clock=clock,
             drain_us=int(settings.drain_s * 1e6),
             loaded_max_bytes=settings.loaded_max_bytes,

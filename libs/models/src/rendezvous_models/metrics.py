@@ -7,6 +7,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 from scoring.v1.score_pb2 import ScoreStatus
 
+from rendezvous_models.isolation import IsolatedRuntime
 from rendezvous_models.shelf import Shelf
 from rendezvous_models.tally import Tally
 
@@ -30,6 +31,7 @@ class ScoringMetrics(Collector):
         yield self._inputs()
         yield self._scores()
         yield from self._usage()
+        yield from self._workers()
 
     def _inputs(self) -> Metric:
         family = CounterMetricFamily(
@@ -71,5 +73,23 @@ class ScoringMetrics(Collector):
             "rendezvous_scoring_model_ready", "1 while an assigned model can score.", labels=["model"]
         )
         for name in self._shelf.assigned:
-            ready.add_metric([name], float(name in self._shelf.ready))
+            model = self._shelf.ready.get(name)
+            ready.add_metric([name], float(model is not None and model.runtime.ready))
         return rows, seconds, quantiles, ready
+
+    def _workers(self) -> Iterable[Metric]:
+        memory = GaugeMetricFamily(
+            "rendezvous_scoring_worker_rss_bytes",
+            "Resident memory of the worker process of an isolated model; 0 while it has none.",
+            labels=["model"],
+        )
+        restarts = CounterMetricFamily(
+            "rendezvous_scoring_worker_restarts",
+            "Worker processes of an isolated model that were started after one had ended.",
+            labels=["model"],
+        )
+        for name, model in self._shelf.ready.items():
+            if isinstance(model.runtime, IsolatedRuntime):
+                memory.add_metric([name], model.runtime.rss_bytes)
+                restarts.add_metric([name], model.runtime.record.restarts)
+        return memory, restarts

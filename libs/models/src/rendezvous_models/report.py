@@ -7,7 +7,7 @@ from rendezvous_control.state import ModelEntry
 from scoring.v1.status_pb2 import ModelState, ModelStatus, Status
 
 from rendezvous_models.lifecycle import Course, Phase
-from rendezvous_models.shelf import ReadyModels
+from rendezvous_models.shelf import ReadyModel, ReadyModels
 
 _STATES: Final[Mapping[Phase, ModelState.ValueType]] = {
     Phase.UNKNOWN: ModelState.MODEL_STATE_UNSPECIFIED,
@@ -28,6 +28,7 @@ def waiting_for(courses: Mapping[str, Course], ready: ReadyModels) -> str | None
         for name, course in courses.items()
         if name not in ready and course.phase is not Phase.IDLE
     ]
+    missing += [f"{name}: {held.runtime.trouble}" for name, held in ready.items() if not held.runtime.ready]
     return "; ".join(missing) or None
 
 
@@ -42,11 +43,16 @@ def describe(
                 model=name,
                 type=entry.model.type if entry else "",
                 description=entry.model.description if entry else "",
-                state=_STATES[course.phase],
-                reason=course.reason or ("" if held else course.phase.value),
+                state=_state(course, held),
+                reason=course.reason or (held.runtime.trouble if held else course.phase.value),
                 since_us=course.since_us,
                 usage=held.usage.to_message() if held else None,
                 gate_row_us=held.latency.row_us if held else 0.0,
                 gate_batched_row_us=held.latency.batched_row_us if held else 0.0,
             )
         )
+
+
+def _state(course: Course, held: ReadyModel | None) -> ModelState.ValueType:
+    broken = course.phase is Phase.READY and held is not None and not held.runtime.ready
+    return ModelState.MODEL_STATE_FAILED if broken else _STATES[course.phase]

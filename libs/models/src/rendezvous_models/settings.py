@@ -8,7 +8,9 @@ from pydantic_settings import NoDecode
 from rendezvous_contracts.errors import BadNameError
 from rendezvous_contracts.names import parse_model_id
 
+from rendezvous_models.isolation import Isolate
 from rendezvous_models.settings_artifacts import ArtifactSettings, split
+from rendezvous_models.worker_keeper import WorkerLimits
 
 
 class ScoringSettings(ArtifactSettings):
@@ -33,6 +35,27 @@ class ScoringSettings(ArtifactSettings):
     )
     remote_configs: Path | None = Field(
         default=None, description="folder of the model server configurations that remote models may change"
+    )
+    isolate: Isolate = Field(
+        default=Isolate.ASKED,
+        description="which models run in a worker process of their own: never, asked (those with the option "
+        "isolation: process) or always",
+    )
+    worker_memory_mb: int = Field(
+        default=0,
+        ge=0,
+        description="the resident memory at which a worker process is replaced, in MB; 0: no limit",
+    )
+    worker_timeout_s: float = Field(
+        default=10.0, gt=0, description="the longest that a worker may take for a batch, in seconds"
+    )
+    worker_grace_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="how long a worker may still be at a batch whose time has run out, in seconds",
+    )
+    worker_load_s: float = Field(
+        default=120.0, gt=0, description="how long a worker may take to load its model, in seconds"
     )
     max_batch: int = Field(default=256, ge=1, le=10_000, description="rows that a model is given at once")
     loaded_max_bytes: int = Field(
@@ -69,3 +92,12 @@ class ScoringSettings(ArtifactSettings):
             except BadNameError as error:
                 raise ValueError(f"RENDEZVOUS_MODEL: {error}") from error
         return self
+
+    def worker_limits(self) -> WorkerLimits:
+        """Return what a worker process may take."""
+        return WorkerLimits(
+            memory_mb=self.worker_memory_mb,
+            timeout_s=self.worker_timeout_s,
+            grace_s=self.worker_grace_s,
+            load_s=self.worker_load_s,
+        )
