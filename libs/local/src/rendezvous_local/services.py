@@ -15,7 +15,7 @@ HOST: Final = "127.0.0.1"
 _WORKERS: Final = 1  # the stage after the broker
 _DOORS: Final = 2  # what takes requests in ends first
 # Who scores gives way to who answers: a model that loads, or is slow, costs nothing but its own score.
-_SCORING_NICENESS: Final = 10
+SCORING_NICENESS: Final = 10
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def core_services(gateway_port: int, archive_dir: Path) -> tuple[Service, ...]:
             "decoy",
             "rendezvous_decoy",
             env={"RENDEZVOUS_ARCHIVE_DIR": str(archive_dir)},
-            niceness=_SCORING_NICENESS,
+            niceness=SCORING_NICENESS,
         ),
         Service("gateway", "rendezvous_gateway", _DOORS, {"RENDEZVOUS_HTTP_PORT": str(gateway_port)}),
     )
@@ -60,7 +60,7 @@ def model_service(model: ModelId, artifact_dir: Path, *, canary: bool = False) -
     )
     name = f"{kind}-{model.name}.{model.version}"  # a model's name has no dot: no two are called alike
     env = {"RENDEZVOUS_MODEL": str(model), "RENDEZVOUS_ARTIFACT_ROOTS": str(artifact_dir)}
-    return Service(name, module, env=env, niceness=_SCORING_NICENESS)
+    return Service(name, module, env=env, niceness=SCORING_NICENESS)
 
 
 def process_of(service: Service, around: Surroundings, web_port: int) -> ProcessSpec:

@@ -40,6 +40,33 @@ MODEL_STATE_FAILED: ModelState.ValueType  # 3
 MODEL_STATE_DRAINING: ModelState.ValueType  # 4
 Global___ModelState: _TypeAlias = ModelState  # noqa: Y015
 
+class _DeploymentState:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _DeploymentStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DeploymentState.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    DEPLOYMENT_STATE_UNSPECIFIED: _DeploymentState.ValueType  # 0
+    DEPLOYMENT_STATE_PROGRESSING: _DeploymentState.ValueType  # 1
+    """On the way to what is wanted."""
+    DEPLOYMENT_STATE_READY: _DeploymentState.ValueType  # 2
+    DEPLOYMENT_STATE_FAILED: _DeploymentState.ValueType  # 3
+    """It cannot be, or keeps ending; where that can pass, it is tried again."""
+    DEPLOYMENT_STATE_DRAINING: _DeploymentState.ValueType  # 4
+    """Undeployed, and not all of it has ended."""
+
+class DeploymentState(_DeploymentState, metaclass=_DeploymentStateEnumTypeWrapper): ...
+
+DEPLOYMENT_STATE_UNSPECIFIED: DeploymentState.ValueType  # 0
+DEPLOYMENT_STATE_PROGRESSING: DeploymentState.ValueType  # 1
+"""On the way to what is wanted."""
+DEPLOYMENT_STATE_READY: DeploymentState.ValueType  # 2
+DEPLOYMENT_STATE_FAILED: DeploymentState.ValueType  # 3
+"""It cannot be, or keeps ending; where that can pass, it is tried again."""
+DEPLOYMENT_STATE_DRAINING: DeploymentState.ValueType  # 4
+"""Undeployed, and not all of it has ended."""
+Global___DeploymentState: _TypeAlias = DeploymentState  # noqa: Y015
+
 @_typing.final
 class Status(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
@@ -54,6 +81,7 @@ class Status(_message.Message):
     MODELS_FIELD_NUMBER: _builtins.int
     REFUSALS_FIELD_NUMBER: _builtins.int
     STOPPING_FIELD_NUMBER: _builtins.int
+    DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     instance: _builtins.str
     service: _builtins.str
     at_us: _builtins.int
@@ -72,6 +100,10 @@ class Status(_message.Message):
     def refusals(self) -> _containers.RepeatedCompositeFieldContainer[Global___Refusal]:
         """Control messages refused, newest last, a bounded tail."""
 
+    @_builtins.property
+    def deployments(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeploymentStatus]:
+        """The operator's: what is to run, and what does."""
+
     def __init__(
         self,
         *,
@@ -85,10 +117,11 @@ class Status(_message.Message):
         models: _abc.Iterable[Global___ModelStatus] | None = ...,
         refusals: _abc.Iterable[Global___Refusal] | None = ...,
         stopping: _builtins.bool = ...,
+        deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "detail", b"detail", "instance", b"instance", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "service", b"service", "stopping", b"stopping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "service", b"service", "stopping", b"stopping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -206,6 +239,50 @@ class Usage(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Usage: _TypeAlias = Usage  # noqa: Y015
+
+@_typing.final
+class DeploymentStatus(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    GENERATION_FIELD_NUMBER: _builtins.int
+    STATE_FIELD_NUMBER: _builtins.int
+    WANTED_FIELD_NUMBER: _builtins.int
+    RUNNING_FIELD_NUMBER: _builtins.int
+    READY_FIELD_NUMBER: _builtins.int
+    RESTARTS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    deployment: _builtins.str
+    generation: _builtins.int
+    """Which state of it in the control log this is about."""
+    state: Global___DeploymentState.ValueType
+    wanted: _builtins.int
+    """Containers: as many are wanted, run, and score as is wanted now."""
+    running: _builtins.int
+    ready: _builtins.int
+    restarts: _builtins.int
+    """How often containers of it came back after they had ended, as this instance has seen it."""
+    reason: _builtins.str
+    """Why it is not ready, for people."""
+    def __init__(
+        self,
+        *,
+        deployment: _builtins.str = ...,
+        generation: _builtins.int = ...,
+        state: Global___DeploymentState.ValueType = ...,
+        wanted: _builtins.int = ...,
+        running: _builtins.int = ...,
+        ready: _builtins.int = ...,
+        restarts: _builtins.int = ...,
+        reason: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployment", b"deployment", "generation", b"generation", "ready", b"ready", "reason", b"reason", "restarts", b"restarts", "running", b"running", "state", b"state", "wanted", b"wanted"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DeploymentStatus: _TypeAlias = DeploymentStatus  # noqa: Y015
 
 @_typing.final
 class Refusal(_message.Message):

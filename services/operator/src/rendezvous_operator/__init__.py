@@ -1,0 +1,1 @@
+"""Makes the model containers that run those that the control log wants."""

@@ -1,0 +1,62 @@
+"""Puts an operator together."""
+
+import os
+
+from prometheus_client import CollectorRegistry
+from rendezvous_runtime.clock import Clock, SystemClock
+from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.settings import ENV_PREFIX
+from rendezvous_runtime.shell import ServiceApp, create_service_app
+
+from rendezvous_operator.backend import Backend
+from rendezvous_operator.handler import StatusHandler
+from rendezvous_operator.local import LocalBackend
+from rendezvous_operator.metrics import OperatorMetrics
+from rendezvous_operator.reconciler import Reconciler
+from rendezvous_operator.service import ReconcilerService
+from rendezvous_operator.settings import OperatorSettings
+
+
+def create_app(
+    settings: OperatorSettings, *, clock: Clock | None = None, registry: CollectorRegistry | None = None
+) -> ServiceApp:
+    """Return the application; it connects when it is run."""
+    clock = clock or SystemClock()
+    registry = registry or CollectorRegistry()
+    control, handler = ControlView(), StatusHandler()
+    reconciler = Reconciler(create_backend(settings), clock)
+    OperatorMetrics(registry, reconciler, handler)
+    service = ReconcilerService(
+        reconciler, handler, control, every_s=settings.every_s, leave_running=settings.leave_running
+    )
+    return create_service_app(
+        settings,
+        handler,
+        control,
+        clock=clock,
+        registry=registry,
+        waiting_for=service.waiting_for,
+        describe=service.describe,
+        services=[service],
+    )
+
+
+def create_backend(settings: OperatorSettings) -> Backend:
+    """Return the back end that *settings* name; it does nothing yet."""
+    if settings.backend == "docker":
+        # Its client takes a while to import, and only this back end needs it.
+        from rendezvous_operator.docker_engine import DockerBackend  # noqa: PLC0415
+
+        return DockerBackend(settings, _forwarded(settings))
+    environment = {f"{ENV_PREFIX}BOOTSTRAP_SERVERS": settings.bootstrap_servers}
+    return LocalBackend(
+        settings.data_dir / "containers",
+        environment,
+        guardian=settings.guardian,
+        stop_s=settings.stop_s,
+    )
+
+
+def _forwarded(settings: OperatorSettings) -> dict[str, str]:
+    names = (f"{ENV_PREFIX}{name}" for name in settings.docker_forward)
+    return {name: os.environ[name] for name in names if os.environ.get(name)}

@@ -1,0 +1,243 @@
+"""
+Containers of a Docker engine, through its SDK.
+
+They are this operator's by a label, so that an operator that comes back adopts what runs. The engine does not
+restart them unless a deployment asks for that (option `restart`): the operator does it, with pauses that grow
+further and a reason that people see.
+"""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import datetime
+from functools import partial
+from typing import Any, Final
+
+import docker  # type: ignore[import-untyped]  # it has no types
+from docker.errors import (  # type: ignore[import-untyped]  # as above
+    APIError,
+    DockerException,
+    ImageNotFound,
+    NotFound,
+)
+from docker.models.containers import Container  # type: ignore[import-untyped]  # as above
+from requests.exceptions import RequestException
+
+from rendezvous_operator.backend import BackendError, unknown_options
+from rendezvous_operator.goals import CONTAINER_OPTIONS, Wanted
+from rendezvous_operator.seen import Found, Phase
+from rendezvous_operator.settings import OperatorSettings
+
+OWNER: Final = "org.rendezvous.owner"
+DEPLOYMENT: Final = "org.rendezvous.deployment"
+BUILD: Final = "org.rendezvous.build"
+INSTANCE: Final = "org.rendezvous.instance"
+
+_OPTIONS: Final = CONTAINER_OPTIONS | {"cpus", "memory", "network", "restart"}
+_FORMS: Final = {
+    "cpus": r"\d{1,4}(\.\d{1,3})?",
+    "memory": r"[1-9]\d{0,12}[bkmg]?",
+    "network": r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}",
+    "restart": r"no|always|unless-stopped|on-failure",
+}
+# The targets of the model container's Dockerfile, by the type of a model.
+_RUNTIMES: Final = {
+    "json-http": "remote",
+    "onnx": "onnx",
+    "open-inference-grpc": "remote",
+    "open-inference-http": "remote",
+    "pmml": "pmml",
+    "tensorflow-graph": "tensorflow",
+    "tensorflow-savedmodel": "tensorflow",
+    "tensorflow-serving": "tensorflow",
+}
+_TIMEOUT_S: Final = 10
+_STOPS_AT_ONCE: Final = 8
+_LOG_TAIL: Final = 400
+_RUNNING: Final = frozenset({"running", "restarting", "paused", "created"})
+
+
+class DockerBackend:
+    """The containers of the engine that the environment names (DOCKER_HOST, or its socket)."""
+
+    def __init__(self, settings: OperatorSettings, environment: Mapping[str, str]) -> None:
+        self._settings = settings
+        self._environment = dict(environment)
+        self._client: Any = None
+        self._stops = ThreadPoolExecutor(_STOPS_AT_ONCE, thread_name_prefix="docker-stop")
+        self._stopping: set[str] = set()
+
+    def problem(self, wanted: Wanted) -> str:
+        """Return why *wanted* can never be started here, or an empty text."""
+        for name, form in _FORMS.items():
+            value = wanted.options.get(name)
+            if value is not None and not re.fullmatch(form, value):
+                return f"option {name} is {value!r}: it has to look like {form}"
+        return unknown_options(wanted, _OPTIONS, "docker") or self._image(wanted)[1]
+
+    def find(self) -> Sequence[Found]:
+        """Return every container, those of others too: their names are taken."""
+        with self._explained("list the containers"):
+            containers = self._engine().containers.list(all=True, ignore_removed=True)
+            found = [self._found(each) for each in containers]
+        self._stopping &= {each.name for each in found if each.phase is not Phase.EXITED}
+        return found
+
+    def start(self, wanted: Wanted) -> None:
+        """Start *wanted*; the image has to be there, none is pulled."""
+        with self._explained(f"start {wanted.name}"):
+            old = self._ours(wanted.name)
+            if old is not None:
+                old.remove(force=True)
+            self._engine().containers.run(self._image(wanted)[0], **self._arguments(wanted))
+
+    def stop(self, name: str) -> None:
+        """Ask it to end in order, in a thread: the engine answers when it has."""
+        with self._explained(f"stop {name}"):
+            container = self._ours(name)
+        if container is not None and name not in self._stopping:
+            self._stopping.add(name)
+            self._stops.submit(partial(self._stop, container, name))
+
+    def remove(self, name: str) -> None:
+        """Remove it, if it has ended."""
+        with self._explained(f"remove {name}"):
+            container = self._ours(name)
+            if container is not None:
+                container.remove()
+
+    def close(self, *, end: bool) -> None:
+        """Let go of the containers, or end and remove them."""
+        names = [each.name for each in self.find() if each.ours] if end else []
+        for name in names:
+            self.stop(name)
+        self._stops.shutdown()
+        for name in names:
+            self.remove(name)
+        if self._client is not None:
+            self._client.close()
+
+    def _stop(self, container: Container, name: str) -> None:
+        try:
+            container.stop(timeout=round(self._settings.stop_s))
+        except (DockerException, RequestException):
+            self._stopping.discard(name)  # it is asked again
+
+    def _arguments(self, wanted: Wanted) -> dict[str, Any]:
+        settings, options = self._settings, wanted.options
+        servers = settings.docker_bootstrap_servers or settings.bootstrap_servers
+        models = {"RENDEZVOUS_ARTIFACT_ROOTS": "/models"} if settings.docker_models else {}
+        told = {"RENDEZVOUS_BOOTSTRAP_SERVERS": servers, **self._environment, **models, **wanted.environment}
+        return {
+            "name": self._container_name(wanted.name),
+            "detach": True,
+            "environment": told,
+            "labels": {
+                OWNER: settings.owner,
+                DEPLOYMENT: wanted.deployment,
+                BUILD: wanted.build,
+                INSTANCE: wanted.name,
+            },
+            "network": options.get("network", settings.docker_network) or None,
+            "mem_limit": options.get("memory", settings.docker_memory),
+            "nano_cpus": round(float(options["cpus"]) * 1e9) if "cpus" in options else None,
+            "restart_policy": {"Name": options.get("restart", "no")},
+            "volumes": {settings.docker_models: {"bind": "/models", "mode": "ro"}}
+            if settings.docker_models
+            else {},
+            # As in docker-compose.yml: it needs nothing of the machine, and gives way to who answers.
+            "cap_drop": ["ALL"],
+            "cpu_shares": 256,
+            "init": True,
+            "log_config": {"Type": "json-file", "Config": {"max-size": "5m", "max-file": "2"}},
+            "pids_limit": 256,
+            "read_only": True,
+            "security_opt": ["no-new-privileges:true"],
+            "tmpfs": {
+                "/tmp": "size=64m,mode=1777",  # noqa: S108 - inside of the container
+                "/var/lib/rendezvous": "uid=10001,gid=10001,mode=0700,size=64m",
+            },
+        }
+
+    def _image(self, wanted: Wanted) -> tuple[str, str]:
+        """Return the image of *wanted*, or an empty text and why there is none."""
+        if wanted.image:
+            return wanted.image, ""
+        unknown = [each for each in wanted.types if each not in _RUNTIMES]
+        if unknown:
+            return "", f"there is no image for models of type {unknown[0]}: name one (image)"
+        runtimes = sorted({_RUNTIMES[each] for each in wanted.types})
+        if len(runtimes) != 1:
+            return "", f"no image has all of {', '.join(runtimes) or 'nothing'}: name one (image)"
+        return self._settings.docker_image.format(runtime=runtimes[0]), ""
+
+    def _found(self, container: Container) -> Found:
+        labels = container.labels
+        ours = labels.get(OWNER) == self._settings.owner and INSTANCE in labels
+        name = labels[INSTANCE] if ours else self._instance_name(str(container.name))
+        if container.status not in _RUNNING:
+            phase = Phase.EXITED
+        else:
+            phase = Phase.STOPPING if name in self._stopping else Phase.RUNNING
+        return Found(
+            name,
+            labels.get(DEPLOYMENT, ""),
+            labels.get(BUILD, ""),
+            phase,
+            ours=ours,
+            started_us=_microseconds(container.attrs["State"].get("StartedAt", "")),
+            ending=_ending(container) if ours and phase is Phase.EXITED else "",
+        )
+
+    def _ours(self, name: str) -> Container | None:
+        """Return the container *name*; raises BackendError if it is another's."""
+        try:
+            container = self._engine().containers.get(self._container_name(name))
+        except NotFound:
+            return None
+        if container.labels.get(OWNER) != self._settings.owner:
+            raise BackendError(f"the container {container.name} is not ours: remove it, or rename it")
+        return container
+
+    def _container_name(self, instance: str) -> str:
+        return f"{self._settings.owner}.{instance}"
+
+    def _instance_name(self, container: str) -> str:
+        """Return the instance whose container name *container* is: what another's stands in the way of."""
+        return container.removeprefix(f"{self._settings.owner}.")
+
+    def _engine(self) -> Any:
+        if self._client is None:
+            self._client = docker.from_env(timeout=_TIMEOUT_S + round(self._settings.stop_s))
+        return self._client
+
+    @contextmanager
+    def _explained(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except ImageNotFound as error:
+            raise BackendError(f"cannot {what}: {error.explanation}; build or load that image") from error
+        except APIError as error:
+            raise BackendError(f"cannot {what}: {error.explanation or error}") from error
+        except (DockerException, RequestException, OSError) as error:
+            self._client = None
+            raise BackendError(f"no Docker engine answers ({error}): set DOCKER_HOST") from error
+
+
+def _microseconds(stamp: str) -> int:
+    """Return microseconds since the epoch of the engine's stamp, which has nanoseconds; 0 for none."""
+    try:
+        return int(datetime.fromisoformat(re.sub(r"(\.\d{6})\d+", r"\1", stamp)).timestamp() * 1e6)
+    except (ValueError, OverflowError):
+        return 0
+
+
+def _ending(container: Container) -> str:
+    state = container.attrs["State"]
+    if state.get("OOMKilled"):
+        return "it was killed: it needed more memory than it may have"
+    last = container.logs(tail=1).decode(errors="replace").strip()[-_LOG_TAIL:]
+    code = state.get("ExitCode", 0)
+    problem = str(state.get("Error") or "") or (last if code else "")
+    return f"it ended with exit code {code}" + (f": {problem}" if problem else "")
