@@ -106,6 +106,35 @@ def test_a_row_that_a_classifier_has_no_answer_to_fails(load_pmml: Load) -> None
     assert _one(runtime, {}) == Failure("output p_good is nan: not a finite number")
 
 
+def test_a_missing_integer_or_flag_is_missing_and_not_nought(load_pmml: Load) -> None:
+    fields = (
+        '<DataField name="i" optype="continuous" dataType="integer"/>'
+        '<DataField name="f" optype="categorical" dataType="boolean"/>'
+    )
+    mining = (
+        '<MiningField name="i" missingValueReplacement="3"/>'
+        '<MiningField name="f" missingValueReplacement="true"/>'
+    )
+    predictors = '<NumericPredictor name="i" coefficient="1"/><CategoricalPredictor name="f" value="true" coefficient="10"/>'
+    runtime = load_pmml(pmml.typed_regression(fields, mining, predictors))
+
+    rows = [{"i": 1, "f": False}, {"i": None, "f": False}, {"i": 1}, {}]
+    expected = [{"quality": value} for value in (2.0, 4.0, 12.0, 14.0)]
+    assert runtime.predict(rows) == expected  # type: ignore[arg-type]
+    assert [_one(runtime, row) for row in rows] == expected  # type: ignore[arg-type]
+
+
+def test_a_float_has_32_bits(load_pmml: Load) -> None:
+    field = '<DataField name="x" optype="continuous" dataType="float"/>'
+    runtime = load_pmml(
+        pmml.typed_regression(
+            field, '<MiningField name="x"/>', '<NumericPredictor name="x" coefficient="1"/>'
+        )
+    )
+
+    assert runtime.predict([{"x": 0.1}, {"x": 0.5}]) == [{"quality": 1.1000000014901161}, {"quality": 1.5}]
+
+
 def test_metadata_has_the_document_s_types_categories_and_ranges(load_pmml: Load) -> None:
     fields = (
         '<DataField name="n" optype="continuous" dataType="double">'
@@ -186,14 +215,15 @@ from rendezvous_models.contract import RuntimeOptions, create_runtime
 from scoring.v1.control_pb2 import Model
 assert "jpype" not in sys.modules
 runtime = create_runtime(Model(type="pmml"), RuntimeOptions(jvm_heap_mb=64))
-for work in (lambda: runtime.load(Path(sys.argv[1])), lambda: print(runtime.predict([{"a": 2.0}] * 2))):
+loads = [lambda: runtime.load(Path(sys.argv[1]))] * 8
+for work in (*loads, lambda: print(runtime.predict([{"a": 2.0}] * 2))):
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()
 """
 
 
-def test_a_process_whose_loader_started_the_jvm_ends_by_itself(
+def test_a_process_that_loaded_models_ends_by_itself(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     path = tmp_path_factory.mktemp("leaves") / "model.pmml"
