@@ -7,12 +7,17 @@ from collections.abc import Generator, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from rendezvous_local.broker import Broker
 from rendezvous_local.errors import MissingToolError
 from rendezvous_local.jars import broker_jars, find_java
 
 from tests.support.polling import is_within
 from tests.support.processes import alive, kill_left_over, left_over
+
+# On a busy machine any example may take long: a time-out is pytest's to give.
+settings.register_profile("shared", deadline=None)
+settings.load_profile("shared")
 
 _CI = os.environ.get("CI") == "true"
 _TO_END_S = 3.0
