@@ -117,3 +117,9 @@ def test_a_broken_archive_is_refused_as_such(tmp_path: Path) -> None:
 def test_a_model_cut_after_its_head_is_recognised() -> None:
     assert of_content(SAVED_MODEL[:100]) == "tensorflow-savedmodel"
     assert of_content((field(1, 8) + field(7, b"graph" * 50_000))[:100]) == "onnx"
+
+
+@pytest.mark.parametrize("part", [b"<?x?>", b" ", b"<?", b"<!--", b"<!-- -->", b"<a.", b"<?x?> <!---->"])
+@pytest.mark.timeout(5)
+def test_a_head_made_to_confuse_costs_no_time(part: bytes) -> None:
+    assert of_content((part * 65_536)[:65_536] + b"x") == ""

@@ -140,3 +140,16 @@ def test_a_cell_reads_as_its_field_asks_or_stays_text(cell: str, kind: str, valu
     found = typed(cell, Field(name="a", type=FieldType.Value(f"FIELD_TYPE_{kind}")))
 
     assert (type(found), found) == (type(value), value)
+
+
+@pytest.mark.parametrize("cell", ["9" * 120_000 + "x", "." * 120_000, "1e" + "9" * 120_000 + "x"])
+@pytest.mark.timeout(5)
+def test_a_long_cell_that_is_no_number_costs_no_time(cell: str) -> None:
+    assert typed(cell, Field(name="a", type=NUMBER)) == cell
+
+
+@pytest.mark.parametrize("line", ["\t" * 120_000, " " * 120_000, "," * 120_000])
+@pytest.mark.timeout(20)
+def test_a_header_made_to_confuse_costs_no_time(line: str) -> None:
+    with pytest.raises(BadTableError):
+        table(line)

@@ -31,7 +31,8 @@ _HEAD: Final = 1 << 16
 _MAX_DOCUMENT: Final = 1 << 20
 _MAX_FIELDS: Final = 64
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
-_ROOT: Final = re.compile(rb"\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*)*<(?:[\w.-]+:)?PMML[\s/>]", re.DOTALL)
+# Without a way back into what is matched, so that its time grows with the text and no faster.
+_ROOT: Final = re.compile(rb"\s*+(?>(?><\?.*?\?>|<!--.*?-->)\s*+)*+<(?:[\w.-]++:)?PMML[\s/>]", re.DOTALL)
 _WORD: Final = re.compile(rb"[A-Za-z0-9_./>\\-]+")
 
 
