@@ -115,7 +115,10 @@ def test_a_missing_integer_or_flag_is_missing_and_not_nought(load_pmml: Load) ->
         '<MiningField name="i" missingValueReplacement="3"/>'
         '<MiningField name="f" missingValueReplacement="true"/>'
     )
-    predictors = '<NumericPredictor name="i" coefficient="1"/><CategoricalPredictor name="f" value="true" coefficient="10"/>'
+    predictors = (
+        '<NumericPredictor name="i" coefficient="1"/>'
+        '<CategoricalPredictor name="f" value="true" coefficient="10"/>'
+    )
     runtime = load_pmml(pmml.typed_regression(fields, mining, predictors))
 
     rows = [{"i": 1, "f": False}, {"i": None, "f": False}, {"i": 1}, {}]
