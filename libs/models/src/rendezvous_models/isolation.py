@@ -28,6 +28,10 @@ from rendezvous_models.worker_messages import LoadOrder
 from rendezvous_models.worker_record import WorkerRecord
 
 _PROCESS: Final = "process"
+# Of the time that is left: the other half is for the models that are asked after this one, should it hang,
+# and for the way of the scores.
+_SHARE: Final = 0.5
+_US: Final = 1_000_000
 _NOT_LOADED: Final = WorkerRecord()
 
 
@@ -59,13 +63,16 @@ class IsolatedRuntime(ModelRuntime):
 
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
         """Return the outputs of each row, within the limit for a batch."""
-        return self.predict_within(rows, round(self._limits.timeout_s * 1e6))
+        return self._ask(rows, round(self._limits.timeout_s * _US))
 
     def predict_within(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
-        """Return the outputs of each row; after *budget_us* nobody waits for the worker."""
+        """Return the outputs of each row; half of *budget_us* is waited for the worker, and no longer."""
+        return self._ask(rows, min(round(_SHARE * budget_us), round(self._limits.timeout_s * _US)))
+
+    def _ask(self, rows: Sequence[Row], wait_us: int) -> list[Outputs | Failure]:
         if self._keeper is None:
             return [Failure("the model is not loaded")] * len(rows)
-        return self._keeper.predict(rows, budget_us)
+        return self._keeper.predict(rows, wait_us)
 
     def unload(self) -> None:
         """End the worker."""

@@ -18,7 +18,6 @@ _LOOK_S: Final = 0.25
 _AGAIN_S: Final = 30.0
 _TOO_MUCH: Final = 2
 _MB: Final = 1 << 20
-_S: Final = 1_000_000
 
 _log = structlog.get_logger(__name__)
 
@@ -91,7 +90,7 @@ class WorkerKeeper:
             if worker is None or worker.broken:
                 reason = worker.broken if worker else self.record.reason
                 return [Failure(f"{reason}; there will be another one")] * len(rows)
-            predictions = worker.predict(rows, min(budget_us, round(self._limits.timeout_s * _S)))
+            predictions = worker.predict(rows, budget_us)
             if worker.broken or worker.overdue_since:
                 self._wake.set()
             return predictions

@@ -92,7 +92,7 @@ class WorkerProcess:
             predictions = self._answer(deadline)
         except TimeoutError:
             self.overdue_since = deadline
-            return _failures(rows, f"the model did not answer within {budget_us / 1000:g} ms")
+            return _failures(rows, f"the model did not answer within {budget_us / 1000:.3g} ms")
         except BrokenChannelError as error:
             self.broken = self._why(error)
             return _failures(rows, self.broken)
