@@ -237,3 +237,19 @@ def test_an_archive_cut_short_is_refused(box: Box, kind: str, kept: float) -> No
     data = PACKERS[kind]({"a": os.urandom(5_000), "b": os.urandom(5_000)})
 
     box.refuses(data[: int(len(data) * kept)], "refused")
+
+
+def test_a_zip_whose_members_begin_before_it_is_refused(box: Box) -> None:
+    data = bytearray(zipped({"a": b"x", "b": b"y"}))
+    end = data.index(b"PK\x05\x06")
+    data[end + 12 : end + 16] = struct.pack("<I", end + 1_000)  # the size of the directory
+
+    box.refuses(bytes(data), "broken")
+
+
+def test_a_zip_that_states_a_directory_further_on_than_it_is_is_refused(box: Box) -> None:
+    data = bytearray(zipped({"a": b"x", "b": b"y"}))
+    end = data.index(b"PK\x05\x06")
+    data[end + 16 : end + 20] = struct.pack("<I", end + 1_000)
+
+    box.refuses(bytes(data), "begins before the archive")

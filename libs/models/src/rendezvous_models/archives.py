@@ -224,6 +224,8 @@ class _Bounded(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         """Go to *offset*."""
+        if whence == io.SEEK_SET and offset < 0:
+            raise _refused("it is broken: a member begins before the archive")
         if self._end is not None:
             if offset > self._end:
                 raise _too_large()
