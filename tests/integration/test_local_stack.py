@@ -26,7 +26,7 @@ from tests.support.broker import consume_all
 from tests.support.pmml import regression
 from tests.support.polling import wait_until
 
-SERVICES = ("feature-extractor", "rendezvous", "decoy", "gateway")
+SERVICES = ("feature-extractor", "rendezvous", "decoy", "operator", "gateway")
 POLICY = """\
 model: wine-half@1
 type: pmml

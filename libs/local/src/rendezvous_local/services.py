@@ -1,5 +1,6 @@
 """The services of the local stack, as data: what runs, and what each is told."""
 
+import os
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -38,8 +39,8 @@ class Surroundings:
     log_level: str
 
 
-def core_services(gateway_port: int, archive_dir: Path) -> tuple[Service, ...]:
-    """Return the services that run whatever models there are."""
+def core_services(gateway_port: int, archive_dir: Path, artifact_dir: Path) -> tuple[Service, ...]:
+    """Return the services that run whatever models there are; those of deployments read *artifact_dir*."""
     return (
         Service("feature-extractor", "rendezvous_feature_extractor"),
         Service("rendezvous", "rendezvous_service"),
@@ -48,6 +49,17 @@ def core_services(gateway_port: int, archive_dir: Path) -> tuple[Service, ...]:
             "rendezvous_decoy",
             env={"RENDEZVOUS_ARCHIVE_DIR": str(archive_dir)},
             niceness=SCORING_NICENESS,
+        ),
+        # It drains what it has started when it is stopped; however it ends, that ends with this process.
+        Service(
+            "operator",
+            "rendezvous_operator",
+            env={
+                "RENDEZVOUS_ARTIFACT_ROOTS": str(artifact_dir),
+                "RENDEZVOUS_GUARDIAN": str(os.getpid()),
+                "RENDEZVOUS_LEAVE_RUNNING": "false",
+                "RENDEZVOUS_STOP_S": "10",
+            },
         ),
         Service("gateway", "rendezvous_gateway", _DOORS, {"RENDEZVOUS_HTTP_PORT": str(gateway_port)}),
     )

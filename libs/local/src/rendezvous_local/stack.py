@@ -25,7 +25,8 @@ class LocalStack:
     """
     Starts, watches and ends the system; a context manager.
 
-    Processes are named: kafka, gateway, feature-extractor, rendezvous, decoy, and what start_model returns.
+    Processes are named: kafka, gateway, feature-extractor, rendezvous, decoy, operator, and what start_model
+    returns.
     Errors are LocalErrors that say what to do.
     """
 
@@ -51,7 +52,9 @@ class LocalStack:
             self._choose_ports()
             self._start_broker()
             create_topics(self.bootstrap_servers, self.settings.partitions)
-            services = core_services(self._gateway_port, self.archive_dir)
+            services = core_services(
+                self._gateway_port, self.archive_dir, self.settings.artifact_dir.resolve()
+            )
             for service in services:
                 self._start(service)
             self.wait_ready(service.name for service in services)
