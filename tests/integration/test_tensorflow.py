@@ -11,7 +11,7 @@ import pytest
 from rendezvous_contracts.values import Plain
 from rendezvous_models.contract import Failure
 from rendezvous_models.errors import BadModelError
-from rendezvous_models.runtimes.tensorflow_library import tensorflow
+from rendezvous_models.runtimes.tensorflow_library import message, tensorflow
 from rendezvous_models.threads import granted_cpus
 from scoring.v1.control_pb2 import Field, FieldType
 from scoring.v1.value_pb2 import Tensor
@@ -313,6 +313,36 @@ def test_a_saved_model_with_a_part_that_is_cut_or_gone_is_refused(
 
     with pytest.raises(BadModelError):
         load_model(SAVED, tmp_path, inputs=INPUTS)
+
+
+def negative_size(signatures: Any) -> None:
+    signatures["serving_default"].inputs["wine"].tensor_shape.dim[1].size = -(2**50)
+
+
+def other_input(signatures: Any) -> None:
+    inputs = signatures["serving_default"].inputs
+    inputs["beer"].CopyFrom(inputs["wine"])
+    del inputs["wine"]
+
+
+def other_signature(signatures: Any) -> None:
+    signatures["tasting"].CopyFrom(signatures["serving_default"])
+    del signatures["serving_default"]
+
+
+@pytest.mark.parametrize("spoil", [negative_size, other_input, other_signature])
+def test_a_saved_model_whose_signature_is_not_that_of_its_functions_is_refused(
+    models: Mapping[str, Path], tmp_path: Path, spoil: Callable[[Any], None]
+) -> None:
+    shutil.copytree(models[SAVED], tmp_path / "model")
+    path = tmp_path / "model" / "saved_model.pb"
+    parsed = message("protobuf.saved_model_pb2", "SavedModel").FromString(path.read_bytes())
+    spoil(parsed.meta_graphs[0].signature_def)
+    path.write_bytes(parsed.SerializeToString())
+    signature = "tasting" if spoil is other_signature else "serving_default"
+
+    with pytest.raises(BadModelError):
+        load_model(SAVED, tmp_path, inputs=INPUTS, options={"signature": signature})
 
 
 def test_an_archive_must_hold_one_model(models: Mapping[str, Path], tmp_path: Path) -> None:

@@ -70,12 +70,18 @@ def short():
 def broken():
     raise OSError("the weights are gone")
 
+class Odd:
+    feature_names_in_ = 5
+    def predict(self, table):
+        return table
+
 nothing = lambda: 5
 constant = 5
 """
 NAMES: Final = {
     "halver": "wine_models:Halver",
     "gone": "wine_models:gone",
+    "odd": "wine_models:Odd",
     "missing": "no_such_package.at_all:factory",
 } | {
     name: f"wine_models:{name}"
@@ -253,6 +259,7 @@ def test_more_fields_than_an_object_has_features_are_refused(load: Load) -> None
         ({"entry_point": "constant"}, BadModelError, "leads to a int, which is no factory"),
         ({"entry_point": "halver"}, BadModelError, "'halver' raised TypeError: .*of"),
         ({"entry_point": "broken"}, BadModelError, "raised OSError: the weights are gone"),
+        ({"entry_point": "odd"}, BadModelError, "the Odd that was made is no model: TypeError"),
         ({"entry_point": "nothing"}, BadModelError, "made a int, which neither has predict"),
     ],
 )  # fmt: skip

@@ -104,7 +104,15 @@ def _estimator(made: Any, descriptor: Model) -> _Predictor:
         module = importlib.import_module(_ESTIMATORS)
     except ImportError as error:
         raise lacking(descriptor.type, error) from error
-    model: _Predictor = module.estimator_model(made, descriptor)
+    try:
+        model: _Predictor = module.estimator_model(made, descriptor)
+    except ModelError:
+        raise
+    except Exception as error:  # its properties are the distribution's code too
+        kind = type(made).__name__
+        raise BadModelError(
+            f"the {kind} that was made is no model: {type(error).__name__}: {error}"
+        ) from error
     return model
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from rendezvous_models.contract import Failure, Metadata, ModelRuntime, Outputs, Row
-from rendezvous_models.errors import BadModelError
+from rendezvous_models.errors import BadModelError, ModelError
 from rendezvous_models.runtimes.batches import predict_apart
 from rendezvous_models.runtimes.tensor_binding import (
     bind_inputs,
@@ -66,7 +66,12 @@ class TensorRuntime(ModelRuntime):
 
     def load(self, artifact: Path) -> None:
         """Load the model in *artifact*; raises ModelError."""
-        self._model = self.open(artifact)
+        try:
+            self._model = self.open(artifact)
+        except ModelError:
+            raise
+        except Exception as error:  # what the libraries raise for a broken model depends on what is broken
+            raise BadModelError(f"the model cannot be loaded: {type(error).__name__}: {error}") from error
 
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
         """Return the outputs of each row; NaN, infinity or nothing at all is a failure."""
