@@ -27,6 +27,7 @@ from rendezvous_models.golden_recorded import with_recorded
 from rendezvous_models.validation import input_fields
 from rendezvous_models.warmup import sample_row, warm_up
 from rendezvous_models.worker_messages import (
+    MAX_BYTES,
     BrokenChannelError,
     Channel,
     Kind,
@@ -68,6 +69,8 @@ def _limit(memory_mb: int) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if memory_mb:
         most = _HEADROOM * memory_mb * _MB
+        _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+        most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_DATA, (most, most))
 
 
@@ -87,7 +90,7 @@ def _serve(channel: Channel) -> None:
         while True:
             _, body = channel.receive()
             rows, budget_us = rows_from_bytes(body)
-            channel.send(Kind.OUTPUTS, outputs_to_bytes(_predict(runtime, rows, budget_us)))
+            channel.send(Kind.OUTPUTS, _bounded(_predict(runtime, rows, budget_us)))
     except BrokenChannelError:
         runtime.unload()
 
@@ -110,6 +113,15 @@ def _predict(runtime: ModelRuntime, rows: Sequence[Row], budget_us: int) -> Sequ
         return runtime.predict(rows)
     except Exception as error:  # noqa: BLE001 - as in the process itself, a batch at most is lost
         return [Failure(f"the model failed: {type(error).__name__}: {error}")] * len(rows)
+
+
+def _bounded(predictions: Sequence[Outputs | Failure]) -> bytes:
+    """Return *predictions* as they travel; failures in their place where they are too large for it."""
+    body = outputs_to_bytes(predictions)
+    if len(body) <= MAX_BYTES:
+        return body
+    reason = f"the outputs of the batch have {len(body)} bytes; a worker may send {MAX_BYTES}"
+    return outputs_to_bytes([Failure(reason)] * len(predictions))
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ class WorkerKeeper:
                 reason = worker.broken if worker else self.record.reason
                 return [Failure(f"{reason}; there will be another one")] * len(rows)
             predictions = worker.predict(rows, budget_us)
-            if worker.broken or worker.overdue_since:
+            if worker.broken:
                 self._wake.set()
             return predictions
 

@@ -15,6 +15,7 @@ from typing import Final
 from rendezvous_models.contract import Failure, Metadata, Outputs, Row
 from rendezvous_models.errors import WorkerError
 from rendezvous_models.worker_messages import (
+    MAX_BYTES,
     BrokenChannelError,
     Channel,
     Kind,
@@ -41,17 +42,12 @@ class WorkerProcess:
     """
 
     def __init__(self, memory_mb: int) -> None:
-        here, there = socket.socketpair()
-        with there:
-            numbers = map(str, (there.fileno(), os.getpid(), memory_mb))
-            self._process = subprocess.Popen(  # noqa: S603 - our own program
-                # Nothing is imported from the folder that this process happens to be in.
-                [sys.executable, "-P", "-m", _PROGRAM, *numbers],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(there.fileno(),),
-                process_group=0,
-            )
+        try:
+            here, there = socket.socketpair()
+            with there:
+                self._process = _spawn(there.fileno(), memory_mb)
+        except OSError as error:
+            raise WorkerError(f"no worker process can be started: {error}", passing=True) from error
         self._channel = Channel(here)
         self._owes = False
         #: Why it cannot be asked any more, for people; empty while it can.
@@ -84,10 +80,16 @@ class WorkerProcess:
             return _failures(rows, "there was no time left to ask the model")
         now = time.monotonic()
         deadline = now + budget_us * _US
+        body = rows_to_bytes(rows, budget_us)
+        if len(body) > MAX_BYTES:
+            reason = (
+                f"the batch has {len(body)} bytes; a worker takes {MAX_BYTES}: lower the setting max_batch"
+            )
+            return _failures(rows, reason)
         try:
             if self._owes and not self._has_caught_up():
                 return _failures(rows, "the model is still at an earlier batch, which ran out of its time")
-            self._channel.send(Kind.ROWS, rows_to_bytes(rows, budget_us), max(deadline, now + _TO_TAKE_S))
+            self._channel.send(Kind.ROWS, body, max(deadline, now + _TO_TAKE_S))
             self._owes = True
             predictions = self._answer(deadline)
         except TimeoutError:
@@ -117,15 +119,21 @@ class WorkerProcess:
 
     def ending(self) -> str:
         """Return how its process ended, for people; empty while it runs."""
-        try:
-            found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return "the worker process ended"
-        if found is None:
+        code = self._exit_code()
+        if code is None:
             return ""
-        if found.si_code == os.CLD_EXITED:
-            return f"the worker process exited with code {found.si_status}"
-        return f"the worker process was ended by {_signal_name(found.si_status)}"
+        if code < 0:
+            return f"the worker process was ended by {_signal_name(-code)}"
+        return f"the worker process exited with code {code}"
+
+    def _exit_code(self) -> int | None:
+        """Return it as subprocess does, and on Linux leave the process there: kill needs its id."""
+        if sys.platform != "linux" or self._process.returncode is not None:
+            return self._process.poll()
+        found = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        if found is None:
+            return None
+        return found.si_status if found.si_code == os.CLD_EXITED else -found.si_status
 
     def _why(self, error: BrokenChannelError) -> str:
         """Return why its channel broke: mostly, because its process has ended just now."""
@@ -157,6 +165,18 @@ class WorkerProcess:
                 time.sleep(0.005)
         self.kill()
         self._process.wait()
+
+
+def _spawn(descriptor: int, memory_mb: int) -> subprocess.Popen[bytes]:
+    numbers = map(str, (descriptor, os.getpid(), memory_mb))
+    return subprocess.Popen(  # noqa: S603 - our own program
+        # Nothing is imported from the folder that this process happens to be in.
+        [sys.executable, "-P", "-m", _PROGRAM, *numbers],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        pass_fds=(descriptor,),
+        process_group=0,
+    )
 
 
 def _failures(rows: Sequence[Row], reason: str) -> list[Outputs | Failure]:
