@@ -62,7 +62,7 @@ class PmmlRuntime(ModelRuntime):
         try:
             model = PmmlModel.fromString(tostring(root, encoding="unicode"))
             self._evaluator = _Evaluator(model, fields, repaired)
-        except (PMMLError, jpype.JException) as error:
+        except (PMMLError, jpype.JException, RecursionError) as error:
             raise BadModelError(f"the evaluator refuses the PMML document: {error}") from error
 
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:

@@ -8,7 +8,7 @@ docstring says what that is, and what the evaluator does otherwise.
 import itertools
 import re
 import struct
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from typing import Final
 from xml.etree.ElementTree import Element
 
@@ -91,14 +91,18 @@ def _looks(text: str) -> str:
 
 def compare_numbers_as_numbers(root: Element) -> None:
     """Equal and isIn compare numbers by their values; to the evaluator the integer 1 is not the double 1."""
-    kinds = types(root)
+    kinds = _Kinds(root)
     for each in root.iter("Apply"):
         arguments = [part for part in each if part.tag in EXPRESSIONS]
         function = each.get("function", "")
         if function not in {"equal", "notEqual", "isIn", "isNotIn"}:
             continue
-        if not any(_kind(part, kinds) in NUMBERS for part in arguments):
+        if not any(kinds.of(part) in NUMBERS for part in arguments):
             continue
+        if len(arguments) > 2 and len(arguments[0]):  # noqa: PLR2004 - it would stand there several times
+            raise unsupported(
+                f"the function {function} of a computed number; compute it in a field of its own"
+            )
         missing = "false" if function.startswith("is") else None
         same = [_same(arguments[0], other, missing) for other in arguments[1:]]
         whole = same[0] if len(same) == 1 else make("Apply", *same, function="or")
@@ -111,30 +115,43 @@ def compare_numbers_as_numbers(root: Element) -> None:
 
 
 def _same(left: Element, right: Element, missing: str | None) -> Element:
-    names = ("lessOrEqual", "greaterOrEqual")
-    parts = (make("Apply", left, right, function=name, mapMissingTo=missing) for name in names)
-    return make("Apply", *parts, function="and")
+    """Return whether both are equal: each stands there once, for what doubles with every level has no end."""
+    nothing = make("Constant", dataType="double")
+    nothing.text = "0"
+    difference = make("Apply", make("Apply", left, right, function="-"), function="abs")
+    return make("Apply", difference, nothing, function="lessOrEqual", mapMissingTo=missing)
 
 
-def _kind(expression: Element, kinds: Mapping[str, str]) -> str:
-    """Return the data type of what *expression* gives; empty if it cannot be told."""
-    tag, function = expression.tag, expression.get("function", "")
-    if tag == "FieldRef":
-        return kinds.get(expression.get("field", ""), "")
-    if tag in {"NormContinuous", "NormDiscrete"}:
-        return "double"
-    if tag != "Apply":
-        return expression.get("dataType", "string")
-    if function in _TEXTS:
-        return "string"
-    if function in _COMPARISONS | _LOGIC | _STATEMENTS:
-        return "boolean"
-    parts = [_kind(part, kinds) for part in expression if part.tag in EXPRESSIONS]
-    if function == "if":
-        return next(iter(parts[1:]), "")
-    if function in {"+", "-", "*", "/"}:
-        return "integer" if set(parts) == {"integer"} else "double"
-    return "double" if expression.get("function", "").islower() else ""
+class _Kinds:
+    """The data types of what expressions give, each found once; empty where it cannot be told."""
+
+    def __init__(self, root: Element) -> None:
+        self._fields = types(root)
+        self._found: dict[Element, str] = {}
+
+    def of(self, expression: Element) -> str:
+        if expression not in self._found:
+            self._found[expression] = self._find(expression)
+        return self._found[expression]
+
+    def _find(self, expression: Element) -> str:
+        tag, function = expression.tag, expression.get("function", "")
+        if tag == "FieldRef":
+            return self._fields.get(expression.get("field", ""), "")
+        if tag in {"NormContinuous", "NormDiscrete"}:
+            return "double"
+        if tag != "Apply":
+            return expression.get("dataType", "string")
+        if function in _TEXTS:
+            return "string"
+        if function in _COMPARISONS | _LOGIC | _STATEMENTS:
+            return "boolean"
+        parts = [self.of(part) for part in expression if part.tag in EXPRESSIONS]
+        if function == "if":
+            return next(iter(parts[1:]), "")
+        if function in {"+", "-", "*", "/"}:
+            return "integer" if set(parts) == {"integer"} else "double"
+        return "double" if function.islower() else ""
 
 
 def let_missing_pass(root: Element) -> None:
@@ -178,11 +195,11 @@ def _refs(text: Element) -> Iterator[Element]:
 
 def refuse_functions(root: Element) -> None:
     """Refuse functions that the evaluator computes otherwise, some of them by the hour of the day."""
-    kinds = types(root)
+    kinds = _Kinds(root)
     as_is = any(each.get("invalidValueTreatment") == "asIs" for each in root.iter("MiningField"))
     for each in root.iter("Apply"):
         function = each.get("function", "")
-        parts = [_kind(part, kinds) for part in each if part.tag in EXPRESSIONS]
+        parts = [kinds.of(part) for part in each if part.tag in EXPRESSIONS]
         if function.startswith("date") or function in {"formatDatetime", "formatNumber", "isNotValid"}:
             raise unsupported(f"the function {function}")
         if function == "isValid" and as_is:

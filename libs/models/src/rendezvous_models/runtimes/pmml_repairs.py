@@ -65,7 +65,7 @@ def repair(root: Element) -> Repaired:
     try:
         for each in REPAIRS:
             each(root)
-    except (KeyError, ValueError, OverflowError) as error:
+    except (ArithmeticError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise BadModelError(f"the PMML document makes no sense: {type(error).__name__}: {error}") from error
     texts = expressions.open_texts(root)
     expressions.declare_other_texts(root, texts)
