@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from prometheus_client import CollectorRegistry
 from rendezvous_control.fold import apply
@@ -157,6 +158,22 @@ def test_a_worker_that_is_killed_from_outside_is_started_again_before_anybody_as
 
     wait_until(lambda: runtime.record.restarts == 1 and runtime.pid not in {None, pid}, PATIENCE_S, "another")
     assert ask(runtime) == 0.5
+
+
+def test_a_model_can_be_unloaded_while_another_worker_is_being_started(load: Load) -> None:
+    runtime = load()
+    pid = runtime.pid
+
+    ask(runtime, "crash")
+    others = wait_until(
+        lambda: [child for child in psutil.Process().children() if child.pid != pid], PATIENCE_S, "another"
+    )
+    assert runtime.record.restarts == 0
+    started = time.monotonic()
+    runtime.unload()
+
+    assert time.monotonic() - started < 1.0
+    assert not any(is_running(child.pid) for child in others)
 
 
 def test_a_model_that_leaks_is_replaced_between_batches_and_no_answer_is_missed(load: Load) -> None:
