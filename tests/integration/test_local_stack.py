@@ -40,6 +40,13 @@ schedule:
   - use: wine-half@1
 default: {quality: 0.0}
 """
+DEPLOYMENT = """\
+---
+deployment: half
+model: wine-half@1
+replicas: 1
+options: {jvm_heap_mb: "64"}
+"""
 COMMAND = str(Path(sys.executable).with_name("rendezvous"))
 
 
@@ -142,6 +149,28 @@ def test_up_applies_files_and_starts_models_so_that_a_request_is_answered(tmp_pa
         assert process.wait(60) == 0
     assert response.status == 200, body
     assert json.loads(body)["outputs"] == {"quality": 4.5}
+
+
+@pytest.mark.kafka
+def test_a_deployment_that_is_applied_runs_and_ends_with_the_stack(tmp_path: Path) -> None:
+    (tmp_path / "half.pmml").write_bytes(regression({"alcohol": 0.5}))
+    policy = tmp_path / "wine.yaml"
+    policy.write_text(POLICY + DEPLOYMENT)
+    with _up(tmp_path / "data", "--file", str(policy)) as (process, output):
+        found = re.search(r"Kafka.*(127.0.0.1:\d+)", _said_until_up(output))
+        assert found
+        kafka = found[1]
+        wait_until(lambda: _deployed(tmp_path, kafka) == ["ready"], 60, "it is ready", every_s=0.5)
+        children = psutil.Process(process.pid).children(recursive=True)
+        assert any("rendezvous_model_container" in child.cmdline() for child in children)
+        process.terminate()
+        assert process.wait(60) == 0
+    assert not any(child.is_running() for child in children)
+
+
+def _deployed(data_dir: Path, kafka: str) -> list[str]:
+    said = _run(data_dir, "get", "deployments", "--bootstrap-servers", kafka, "--output", "json")
+    return [row["state"] for row in json.loads(said.stdout)]
 
 
 def test_up_refuses_a_bad_file_and_ends(tmp_path: Path) -> None:

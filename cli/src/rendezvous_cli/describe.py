@@ -89,8 +89,8 @@ def describe_route(known: Known, name: str) -> Row:
 
 def describe_deployment(known: Known, name: str) -> Row:
     """Return all that is *known* of the deployment *name*; raises CliError if nothing is."""
-    state, _, entries = known
-    record = _found(views.deployment_rows(state), "deployment", name)
+    state, heard, entries = known
+    record = _found(views.deployment_rows(state, heard), "deployment", name)
     rows = audit_rows(entries, Wanted(search=name))
     return record | {"asked for": [row for row in rows if row["about"] == name][-_SHOWN:]}
 

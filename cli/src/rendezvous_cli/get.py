@@ -80,9 +80,9 @@ def deployments(
     bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP,
     output: OutputForm = Output.TABLE,
 ) -> None:
-    """List what is to run."""
+    """List what is to run, and what does."""
     with errors_explained():
-        rows = _rows(bootstrap_servers, lambda state, _: views.deployment_rows(state), at)
+        rows = _rows(bootstrap_servers, views.deployment_rows, at)
         _show(rows, "deployment", deployment, views.DEPLOYMENT_COLUMNS, output)
 
 

@@ -10,7 +10,7 @@ from rendezvous_contracts.policy_fields import write_values
 from rendezvous_contracts.routes import describe_tier, scoring_models
 from rendezvous_control.state import ModelEntry, Revision, Stamp, State
 from scoring.v1.control_pb2 import Model
-from scoring.v1.status_pb2 import ModelState, ModelStatus
+from scoring.v1.status_pb2 import DeploymentState, DeploymentStatus, ModelState, ModelStatus
 
 from rendezvous_cli.entries import describe_deployment
 from rendezvous_cli.moments import format_time
@@ -19,7 +19,7 @@ Row = dict[str, object]
 
 MODEL_COLUMNS = ("model", "type", "quality", "bytes", "state", "approved", "routes", "author", "at")
 ROUTE_COLUMNS = ("route", "revision", "sla", "rules", "default", "canary", "paused", "author", "at")
-DEPLOYMENT_COLUMNS = ("deployment", "generation", "runs", "image", "author", "at")
+DEPLOYMENT_COLUMNS = ("deployment", "generation", "runs", "state", "ready", "why", "author", "at")
 REVISION_COLUMNS = ("route", "revision", "current", "rules", "passed", "author", "at", "reason")
 SERVICE_COLUMNS = ("instance", "service", "state", "detail", "control", "models", "heard")
 
@@ -116,20 +116,40 @@ def route_rows(state: State) -> list[Row]:
     ]
 
 
-def deployment_rows(state: State) -> list[Row]:
-    """Return all that is to run, by name."""
+def deployment_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
+    """Return all that is to run, by name, with what the operator that acts last said of it."""
+    told = {
+        (each.deployment, each.generation): each
+        for operator in sorted(heard.values(), key=lambda each: each.at_s)
+        for each in operator.status.deployments
+    }
     return [
         {
             "deployment": name,
             "generation": entry.generation,
             "runs": describe_deployment(entry.deployment),
             "image": entry.deployment.image,
+            **_deployment_state(told.get((name, entry.generation))),
             "policy": deployment_to_document(entry.deployment),
             **_stamp(entry.stamp),
         }
         for name, entry in sorted(state.deployments.items())
         if not entry.removed
     ]
+
+
+def _deployment_state(said: DeploymentStatus | None) -> Row:
+    """Return how a deployment is; of another generation than what is wanted, nothing is known yet."""
+    if said is None:
+        return {"state": "unknown", "ready": "", "why": "no operator has said anything of it", "restarts": 0}
+    known = said.state in DeploymentState.values()
+    name = DeploymentState.Name(DeploymentState.ValueType(said.state)) if known else "unknown"
+    return {
+        "state": name.removeprefix("DEPLOYMENT_STATE_").lower(),
+        "ready": f"{said.ready} of {said.wanted}",
+        "why": said.reason,
+        "restarts": said.restarts,
+    }
 
 
 def _route_row(revision: Revision) -> Row:

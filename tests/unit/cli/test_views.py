@@ -1,14 +1,22 @@
 import json
 import time
 
-from rendezvous_cli.views import model_rows, revision_rows, route_rows, service_rows
+import pytest
+from rendezvous_cli.views import deployment_rows, model_rows, revision_rows, route_rows, service_rows
 from rendezvous_client.status import LIVE_S, Heard
 from rendezvous_control.fold import fold_record
 from rendezvous_control.state import State
-from scoring.v1.control_pb2 import Control, RemoveModel
-from scoring.v1.status_pb2 import ModelState, ModelStatus, Passed, Status
+from scoring.v1.control_pb2 import Control, Deploy, Deployment, RemoveModel
+from scoring.v1.status_pb2 import (
+    DeploymentState,
+    DeploymentStatus,
+    ModelState,
+    ModelStatus,
+    Passed,
+    Status,
+)
 
-from tests.support.control import control, model, route
+from tests.support.control import asked, control, model, route
 
 
 def folded(*messages: Control) -> State:
@@ -93,3 +101,34 @@ def test_10_000_models_are_listed_within_a_second() -> None:
 
     assert len(model_rows(many, {})) == 10_000
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize(
+    ("generation", "shown"),
+    [
+        (1, {"state": "failed", "ready": "0 of 2", "why": "it ended"}),
+        (2, {"state": "unknown", "ready": "", "why": "no operator has said anything of it"}),
+    ],
+)
+def test_a_deployment_shows_what_the_operator_says_of_it_as_it_is_wanted(
+    generation: int, shown: dict[str, str]
+) -> None:
+    wanted = folded(
+        control("m", model()),
+        *(
+            asked(
+                f"d{each}", Deploy(deployment=Deployment(name="d", model="wine-forest@1", replicas=2 - each))
+            )
+            for each in reversed(range(generation))
+        ),
+    )
+    said = DeploymentStatus(
+        deployment="d",
+        generation=1,
+        state=DeploymentState.DEPLOYMENT_STATE_FAILED,
+        wanted=2,
+        reason="it ended",
+    )
+    (row,) = deployment_rows(wanted, heard(deployments=[said]))
+    assert row["generation"] == generation
+    assert {key: row[key] for key in shown} == shown

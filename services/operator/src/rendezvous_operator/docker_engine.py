@@ -55,7 +55,8 @@ _RUNTIMES: Final = {
 _TIMEOUT_S: Final = 10
 _STOPS_AT_ONCE: Final = 8
 _LOG_TAIL: Final = 400
-_RUNNING: Final = frozenset({"running", "restarting", "paused", "created"})
+# One that was created and is not one of these was not started.
+_RUNNING: Final = frozenset({"running", "restarting", "paused"})
 
 
 class DockerBackend:
@@ -90,7 +91,8 @@ class DockerBackend:
             old = self._ours(wanted.name)
             if old is not None:
                 old.remove(force=True)
-            self._engine().containers.run(self._image(wanted)[0], **self._arguments(wanted))
+            # Not run: that one pulls an image that is not there.
+            self._engine().containers.create(self._image(wanted)[0], **self._arguments(wanted)).start()
 
     def stop(self, name: str) -> None:
         """Ask it to end in order, in a thread: the engine answers when it has."""
@@ -131,7 +133,6 @@ class DockerBackend:
         told = {"RENDEZVOUS_BOOTSTRAP_SERVERS": servers, **self._environment, **models, **wanted.environment}
         return {
             "name": self._container_name(wanted.name),
-            "detach": True,
             "environment": told,
             "labels": {
                 OWNER: settings.owner,

@@ -53,14 +53,13 @@ class Reconciler:
         try:
             seen = self._look(wanted, heard)
             actions = plan(wanted, seen, self._courses, self._clock.now().mono)
-            for action in actions:
-                self._act(action)
+            troubles = [why for action in actions if (why := self._act(action))]
             if actions:
                 seen = self._look(wanted, heard)
         except BackendError as error:
             self._troubled(str(error))
             return
-        self._troubled("")
+        self._troubled(next(iter(troubles), ""))
         self.deployments = report(wanted, seen, self._courses, self._clock.now().mono)
 
     def _look(self, wanted: Mapping[str, Goal], heard: Mapping[str, Status]) -> dict[str, Seen]:
@@ -76,17 +75,23 @@ class Reconciler:
             return goal
         return replace(goal, problem=self.backend.problem(goal.instances[0]))
 
-    def _act(self, action: Action) -> None:
-        match action:
-            case Start():
-                self._start(action.wanted)
-            case Stop(name):
-                _log.info("asked to end", container=name)
-                self.backend.stop(name)
-                self.actions["stop"] += 1
-            case Remove(name):
-                self.backend.remove(name)
-                self.actions["remove"] += 1
+    def _act(self, action: Action) -> str:
+        """Do *action*; return why it could not be done, which holds up no other."""
+        try:
+            match action:
+                case Start():
+                    self._start(action.wanted)
+                case Stop(name):
+                    _log.info("asked to end", container=name)
+                    self.backend.stop(name)
+                    self.actions["stop"] += 1
+                case Remove(name):
+                    self.backend.remove(name)
+                    self.actions["remove"] += 1
+        except BackendError as error:
+            self.actions["failed"] += 1
+            return str(error)
+        return ""
 
     def _start(self, wanted: Wanted) -> None:
         now = self._clock.now().mono
@@ -104,5 +109,5 @@ class Reconciler:
 
     def _troubled(self, why: str) -> None:
         if why and why != self.trouble:
-            _log.warning("the back end does not answer", why=why)
+            _log.warning("the back end does not do what it was asked for", why=why)
         self.trouble = why
