@@ -173,7 +173,7 @@ MODELS = st.builds(
     description=st.just("") | TEXTS,
     data_type=st.just("") | TEXTS,
     author=st.just("") | TEXTS,
-    quality=NUMBERS,
+    quality=NUMBERS.map(lambda number: number + 0.0),  # -0 is 0, and 0 is left unsaid
     inputs=FIELD_LISTS,
     outputs=FIELD_LISTS,
     options=st.dictionaries(TEXTS, TEXTS, max_size=3),

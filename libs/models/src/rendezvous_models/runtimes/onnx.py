@@ -4,12 +4,17 @@ ONNX models, by ONNX Runtime on the CPU.
 A batch is one call, without Python's lock while the model computes.
 """
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+
+# Read when the library is imported: from 1.29 on it reports to its maker unless told not to.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 import onnxruntime
 
 from rendezvous_models.errors import BadModelError
