@@ -12,7 +12,7 @@ class OperatorSettings(ServiceSettings):
 
     service: ClassVar[str] = "operator"
 
-    web_port: Port = 6075
+    web_port: Port = 6076
     backend: Literal["local", "docker"] = Field(default="local", description="what runs the containers")
     every_s: float = Field(
         default=0.5, gt=0, le=60, description="time between two looks at what runs, in seconds"
