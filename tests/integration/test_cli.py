@@ -94,7 +94,7 @@ def test_a_change_is_a_new_revision_that_every_service_acknowledges(cli: Cli) ->
 
     result = cli.run("apply", "-f", "-", "--reason", "a test", stdin=renamed("changed").replace("5.6", "6.5"))
 
-    assert (result.exit_code, result.stderr) == (0, "acknowledged by 4 services\n")
+    assert (result.exit_code, result.stderr) == (0, "acknowledged by 5 services\n")
     newest, oldest = cli.data("get", "revisions", "changed")
     assert (newest["revision"], newest["current"], newest["author"], newest["reason"]) == (
         2,
@@ -226,6 +226,6 @@ def test_a_service_that_hangs_is_named_after_the_timeout_and_then_not_counted_on
 
         wait_until(lambda: cli.data("get", "services", "decoy-0")[0]["state"] == "silent", 15, "silence")
         changed = cli.run("apply", "-f", "-", stdin=renamed("waiting").replace("5.6", "6.5"))
-        assert (changed.exit_code, changed.stderr) == (0, "acknowledged by 3 services\n")
+        assert (changed.exit_code, changed.stderr) == (0, "acknowledged by 4 services\n")
     finally:
         os.kill(pid, signal.SIGCONT)
