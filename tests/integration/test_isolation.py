@@ -168,11 +168,10 @@ def test_a_model_can_be_unloaded_while_another_worker_is_being_started(load: Loa
     others = wait_until(
         lambda: [child for child in psutil.Process().children() if child.pid != pid], PATIENCE_S, "another"
     )
-    assert runtime.record.restarts == 0
     started = time.monotonic()
     runtime.unload()
 
-    assert time.monotonic() - started < 1.0
+    assert time.monotonic() - started < LIMITS.load_s / 2, "it waited for what it was about to end"
     assert not any(is_running(child.pid) for child in others)
 
 
