@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from tests.support.processes import alive, kill_left_over, left_over
 settings.register_profile("shared", deadline=None)
 settings.load_profile("shared")
 
+_NATIVE = frozenset({"jpype", "tensorflow", "onnxruntime"})
+_STATUS = pytest.StashKey[int]()
 _CI = os.environ.get("CI") == "true"
 _TO_END_S = 3.0
 _ENGINE_S = 20.0
@@ -73,6 +76,25 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
         report.outcome = "failed"
         report.longrepr = f"skipped where CI=true: {report.longreprtext}"
     return report
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep how it went for the end."""
+    session.config.stash[_STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """
+    End at once where native libraries have met that never meet in a service.
+
+    Each service carries one of them, and tests start it as a process and look how that ends. Together in one
+    process their threads and exit handlers run into each other while the interpreter ends, after all is told.
+    """
+    if len(_NATIVE & sys.modules.keys()) > 1:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(config.stash.get(_STATUS, 0))
 
 
 @pytest.fixture(autouse=True)

@@ -172,7 +172,7 @@ def test_a_model_can_be_unloaded_while_another_worker_is_being_started(load: Loa
     runtime.unload()
 
     assert time.monotonic() - started < LIMITS.load_s / 2, "it waited for what it was about to end"
-    assert not any(is_running(child.pid) for child in others)
+    wait_until(lambda: not any(is_running(child.pid) for child in others), PATIENCE_S, "it ended")
 
 
 def test_a_model_that_leaks_is_replaced_between_batches_and_no_answer_is_missed(load: Load) -> None:
