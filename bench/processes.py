@@ -96,6 +96,7 @@ def _start(spec: ProcessSpec, log_dir: Path) -> Running:
             stdout=log,
             stderr=log,
             env={**os.environ, **spec.env},
-            start_new_session=True,
+            # As in the local stack: Linux shares the processor out among sessions first.
+            process_group=0,
         )
     return Running(spec, popen, log_file)
