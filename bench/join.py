@@ -21,6 +21,9 @@ _FAUST_LIMIT_S: Final = 20.0
 
 
 def _prepare(stand: Stand, scale: Scale) -> None:
+    """Write once what both joins read."""
+    if not stand.once("join"):
+        return
     stand.write(records.control(records.route(ROUTE, SLA_US, *records.MODELS)))
     stand.write(records.backlog(ROUTE, SLA_US, scale.join_requests))
 
@@ -42,8 +45,7 @@ class Join:
 
     def prepare(self, stand: Stand, scale: Scale) -> None:
         """Write the control log and the backlog."""
-        if stand.once("join"):
-            _prepare(stand, scale)
+        _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Catch up with all of the backlog."""
@@ -62,8 +64,7 @@ class InterpretedJoin:
 
     def prepare(self, stand: Stand, scale: Scale) -> None:
         """Share the backlog of the other join."""
-        if stand.once("join"):
-            _prepare(stand, scale)
+        _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Catch up with all of the backlog."""
