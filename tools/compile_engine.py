@@ -85,8 +85,9 @@ def compile_to(folder: Path) -> None:
 
 
 def has_compiler() -> bool:
-    """Return whether the C compiler that this Python wants is there."""
-    return shutil.which((sysconfig.get_config_var("CC") or "cc").split()[0]) is not None
+    """Return whether the C compiler that this Python wants is there, and this Python's headers."""
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    return shutil.which(compiler) is not None and (Path(sysconfig.get_path("include")) / "Python.h").is_file()
 
 
 if __name__ == "__main__":

@@ -5,12 +5,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tools.compile_engine import ROOT, compile_to, is_fresh
+import pytest
+
+from tools.compile_engine import ROOT, compile_to, has_compiler, is_fresh
 
 _TESTS = ("tests/unit/engine", "tests/property/test_engine.py")
 _LOOK = "import rendezvous_engine.engine as e, rendezvous_service.handler as h; print(e.__file__, h.__file__)"
 
 
+@pytest.mark.skipif(not has_compiler(), reason="no C compiler, or no headers of this Python")
 def test_the_tests_of_the_engine_pass_on_machine_code(tmp_path: Path) -> None:
     folder = tmp_path / "compiled"
     compile_to(folder)
