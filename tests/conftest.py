@@ -52,26 +52,42 @@ def _why_no_kubernetes() -> str | None:
     return None if os.environ.get("KUBECONFIG") else "no cluster: KUBECONFIG is not set"
 
 
-_WHY_NOT = {"kafka": _why_no_kafka, "docker": _why_no_docker, "kubernetes": _why_no_kubernetes}
+def _why_no_prometheus() -> str | None:
+    missing = [tool for tool in ("prometheus", "promtool") if shutil.which(tool) is None]
+    return f"not on PATH: {', '.join(missing)}" if missing else None
+
+
+def _why_no_browser() -> str | None:
+    return None if shutil.which("chromium") else "no chromium on PATH"
+
+
+_WHY_NOT = {
+    "kafka": _why_no_kafka,
+    "docker": _why_no_docker,
+    "kubernetes": _why_no_kubernetes,
+    "prometheus": _why_no_prometheus,
+    "browser": _why_no_browser,
+}
+_EVERYWHERE = frozenset({"kafka", "prometheus", "browser"})  # what `.ci/run` brings along
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what cannot run here; where CI=true, Kafka has to be able to."""
+    """Skip, with the reason, what cannot run here; where CI=true, what `.ci/run` brings has to be there."""
     for marker, why_not in _WHY_NOT.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = why_not() if marked else None
-        if reason and marker == "kafka" and _CI:
-            raise pytest.UsageError(f"with CI=true the kafka tests have to run: {reason}")
+        if reason and marker in _EVERYWHERE and _CI:
+            raise pytest.UsageError(f"with CI=true the {marker} tests have to run: {reason}")
         for item in marked if reason else ():
             item.add_marker(pytest.mark.skip(reason=reason or ""))
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Where CI=true, fail a test that skips itself though only Kafka is asked of the machine."""
+    """Where CI=true, fail a test that skips itself though it asks for nothing but what `.ci/run` brings."""
     report = yield
     markers = {marker.name for marker in item.iter_markers()}
-    needs_no_more = "kafka" in markers and not markers & {"docker", "kubernetes"}
+    needs_no_more = markers & _EVERYWHERE and not markers & (_WHY_NOT.keys() - _EVERYWHERE)
     if _CI and needs_no_more and report.skipped and not hasattr(report, "wasxfail"):
         report.outcome = "failed"
         report.longrepr = f"skipped where CI=true: {report.longreprtext}"
