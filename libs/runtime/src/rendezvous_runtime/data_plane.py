@@ -88,6 +88,11 @@ class DataPlane:
         return self._loop.delivery.unacknowledged if self._loop else 0
 
     @property
+    def lag_records(self) -> int:
+        """How many records of its topics, over its partitions, were not read yet a second ago or less."""
+        return self._loop.lag_records if self._loop else 0
+
+    @property
     def reachable(self) -> bool:
         """Whether the broker answered when it was last asked."""
         return self._loop.broker.reachable if self._loop else False

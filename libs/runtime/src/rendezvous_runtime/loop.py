@@ -61,6 +61,8 @@ class Loop:
         # The group counts silence from the last heartbeat, some time before the process stood still.
         self._doubtful_us = settings.session_timeout_ms * 1_000 // 2
         self.finished = False
+        # As of the last report: read from other threads.
+        self.lag_records = 0
         # After a failure positions and checkpoints say more than is done.
         self._sound = True
         self._stop_at: int | None = None
@@ -122,6 +124,7 @@ class Loop:
         self._safe = self._positions = {}
         self._unmarked = 0
         self._figures.assigned({})
+        self.lag_records = 0
 
     def _wait_for_topics(self) -> bool:
         """Wait for the broker; return False if asked to stop before it came."""
@@ -176,7 +179,9 @@ class Loop:
             # meanwhile. The broker takes it for another process's, and the client for the end.
             if self.broker.reachable:
                 self._commit(wait=False)
-            self._figures.report(self._positions, self.membership.lag(self._positions), self.delivery)
+            lag = self.membership.lag(self._positions)
+            self.lag_records = sum(lag.values())
+            self._figures.report(self._positions, lag, self.delivery)
             if not self.broker.reachable:
                 self.broker.find_again(
                     self._consumer,

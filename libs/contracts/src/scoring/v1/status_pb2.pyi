@@ -82,6 +82,7 @@ class Status(_message.Message):
     REFUSALS_FIELD_NUMBER: _builtins.int
     STOPPING_FIELD_NUMBER: _builtins.int
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
+    LAG_RECORDS_FIELD_NUMBER: _builtins.int
     instance: _builtins.str
     service: _builtins.str
     at_us: _builtins.int
@@ -92,6 +93,8 @@ class Status(_message.Message):
     """What it waits for while it is not ready, for people."""
     stopping: _builtins.bool
     """The leaving word of a graceful stop."""
+    lag_records: _builtins.int
+    """Records of its per-request topics that it has not read yet, over all its partitions."""
     @_builtins.property
     def passed(self) -> _containers.RepeatedCompositeFieldContainer[Global___Passed]: ...
     @_builtins.property
@@ -118,10 +121,11 @@ class Status(_message.Message):
         refusals: _abc.Iterable[Global___Refusal] | None = ...,
         stopping: _builtins.bool = ...,
         deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
+        lag_records: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "service", b"service", "stopping", b"stopping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "lag_records", b"lag_records", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "service", b"service", "stopping", b"stopping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -63,5 +63,6 @@ class Parts:
             refusals=self.follower.refusals,
             now=self.clock.now(),
         )
+        status.lag_records = self.plane.lag_records
         self.describe(status)
         return status

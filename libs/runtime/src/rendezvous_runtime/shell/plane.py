@@ -44,6 +44,11 @@ class PlaneService(Service):
         """Whether nothing is wrong with the plane: it runs, or it is not its time."""
         return not self._running or self.should_stop or self._plane.alive
 
+    @property
+    def lag_records(self) -> int:
+        """How many records the plane has not read yet."""
+        return self._plane.lag_records
+
     @Service.task
     async def _run(self) -> None:
         while not self._may_start() and not self.should_stop:
