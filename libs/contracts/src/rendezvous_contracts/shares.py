@@ -1,8 +1,13 @@
 """Shares as people write them: 10%, 0.01%. In messages they are whole hundredths of a percent."""
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from hashlib import blake2b
+from itertools import accumulate
 from typing import Final
+
+from scoring.v1.control_pb2 import Share
 
 from rendezvous_contracts.errors import BadShareError
 
@@ -38,3 +43,10 @@ def bucket_of(route: str, key: bytes) -> int:
     """
     digest = blake2b(key, digest_size=8, key=route.encode()[:_MAX_SALT]).digest()
     return int.from_bytes(digest, "big") % WHOLE
+
+
+def drawn_model(route: str, shares: Sequence[Share], key: bytes) -> str:
+    """Return the model that *key* draws among *shares*, as the engine does; empty if they make no whole."""
+    ends = tuple(accumulate(share.share for share in shares))
+    place = bisect_right(ends, bucket_of(route, key))
+    return shares[place].model if place < len(shares) else ""
