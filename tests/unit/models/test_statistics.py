@@ -1,7 +1,7 @@
 import random
 
 import pytest
-from rendezvous_models.sketch import Sketch
+from rendezvous_control.sketch import Sketch
 from rendezvous_models.usage import UsageCounter
 
 

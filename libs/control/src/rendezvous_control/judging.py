@@ -1,31 +1,40 @@
 """When a step of a roll-out passes, fails, or cannot be told: pure rules over estimates."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Final
 
 from rendezvous_contracts.gates import format_gate
 from scoring.v1.control_pb2 import Gate, StepRollout, StepVerdict
 
+from rendezvous_control.bounds import Estimate
 from rendezvous_control.state import RolloutEntry, RouteEntry
 
 PASS: Final = StepVerdict.STEP_VERDICT_PASS
 FAIL: Final = StepVerdict.STEP_VERDICT_FAIL
 INCONCLUSIVE: Final = StepVerdict.STEP_VERDICT_INCONCLUSIVE
 
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """What *samples* requests say of a metric: the true value is between *low* and *high*, most likely."""
-
-    value: float
-    low: float
-    high: float
-    samples: int
-
+# How sure to be, as bounds has it. A step is looked at hundreds of times while it lasts, and once when it has
+# lasted: who stops at the first figure that looks bad would stop good ones by chance. So the looks before
+# the end are held to far more than the last one, after Haybittle (1971) and Peto and others (1976).
+EARLY_Z: Final = 4.0
+FINAL_Z: Final = 1.96
 
 # By metric, and with whom it compares.
 Estimates = Mapping[tuple[str, str], Estimate]
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """
+    What is known of a step: the *requests* that count, on how many the candidate scored, and the estimates.
+
+    *estimates* takes how sure to be (z, as bounds has it).
+    """
+
+    requests: int = 0
+    scored: int = 0
+    estimates: Callable[[float], Estimates] = field(default=lambda _: {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,40 +52,59 @@ def judge(gates: Iterable[Gate], estimates: Estimates) -> Judged:
     A gate fails if even the low end of its estimate is at the bound or above, passes if even the high end is
     below, and is inconclusive in between, or without an estimate. Without gates all passes.
     """
-    verdicts = [(gate, _judge_one(gate, estimates.get((gate.metric, gate.against)))) for gate in gates]
-    found = {verdict for _, (verdict, _) in verdicts}
+    verdicts = [(gate, judge_gate(gate, estimates)) for gate in gates]
+    found = {judged.verdict for _, judged in verdicts}
     worst = next((verdict for verdict in (FAIL, INCONCLUSIVE) if verdict in found), PASS)
     # What decided is said; where all passed, all is said.
-    said = [f"{format_gate(gate)}: {figures}" for gate, (verdict, figures) in verdicts if verdict == worst]
+    said = [f"{format_gate(gate)}: {judged.detail}" for gate, judged in verdicts if judged.verdict == worst]
     return Judged(worst, "; ".join(said) or "there is no gate")
 
 
-def _judge_one(gate: Gate, estimate: Estimate | None) -> tuple["StepVerdict.ValueType", str]:
+def judge_gate(gate: Gate, estimates: Estimates) -> Judged:
+    """Return the verdict of one gate, as judge has it."""
+    estimate = estimates.get((gate.metric, gate.against))
     if estimate is None or not estimate.samples:
-        return INCONCLUSIVE, "not measured"
+        return Judged(INCONCLUSIVE, "not measured")
     figures = (
         f"{estimate.value:.4g} ({estimate.low:.4g} to {estimate.high:.4g}) of {estimate.samples} requests"
     )
     if estimate.high < gate.below:
-        return PASS, figures
-    return (FAIL if estimate.low >= gate.below else INCONCLUSIVE), figures
+        return Judged(PASS, figures)
+    return Judged(FAIL if estimate.low >= gate.below else INCONCLUSIVE, figures)
 
 
-def next_step(entry: RouteEntry, estimates: Estimates, now_us: int) -> StepRollout | None:
+def judge_step(rollout: RolloutEntry, evidence: Evidence, *, last: bool) -> Judged:
+    """
+    Return the verdict on the current step, if it were said now; *last*: nobody looks at it again.
+
+    A model that has scored nothing passes no step, whatever its gates ask for.
+    """
+    z = FINAL_Z if last else EARLY_Z
+    judged = judge(rollout.plan.gates, evidence.estimates(z))
+    if judged.verdict != FAIL and not evidence.scored:
+        return Judged(
+            INCONCLUSIVE, f"{rollout.plan.to} has scored none of {evidence.requests} requests that count"
+        )
+    return judged
+
+
+def next_step(entry: RouteEntry, evidence: Evidence, now_us: int) -> StepRollout | None:
     """
     Return what to say of the roll-out of a route at *now_us*, microseconds since the epoch; None to wait.
 
-    *estimates* are of the current step. A failure is said at once; all else when the step has lasted. Of a
+    *evidence* is of the current step. A failure is said at once; all else when the step has lasted. Of a
     paused roll-out only its failure is said.
     """
     rollout = entry.rolling
     if rollout is None:
         return None
-    judged = judge(rollout.plan.gates, estimates)
-    if judged.verdict != FAIL and (entry.paused or not _has_lasted(rollout, now_us)):
+    last = not entry.paused and has_lasted(rollout, now_us)
+    judged = judge_step(rollout, evidence, last=last)
+    if judged.verdict != FAIL and not last:
         return None
     return StepRollout(route=entry.name, step=rollout.step, verdict=judged.verdict, detail=judged.detail)
 
 
-def _has_lasted(rollout: RolloutEntry, now_us: int) -> bool:
+def has_lasted(rollout: RolloutEntry, now_us: int) -> bool:
+    """Return whether the current step has lasted as long as the plan says."""
     return now_us - rollout.stamp.at_us >= rollout.plan.every_us

@@ -1,8 +1,7 @@
 """How much a model was used and how long a row took: counts and a bounded sketch."""
 
+from rendezvous_control.sketch import Sketch
 from scoring.v1.status_pb2 import Usage
-
-from rendezvous_models.sketch import Sketch
 
 
 class UsageCounter:

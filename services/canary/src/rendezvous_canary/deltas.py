@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import TypeGuard
 
 from rendezvous_contracts.values import Plain
-from rendezvous_models.sketch import Sketch
+from rendezvous_control.sketch import Sketch
 
 
 @dataclass

@@ -35,13 +35,25 @@ class Sketch:
         """Count all that *other* has counted."""
         self.bins.update(other.bins)
 
+    @property
+    def count(self) -> int:
+        """How many numbers were counted."""
+        return self.bins.total()
+
     def quantile(self, share: float) -> float:
         """Return the value that *share* (0 to 1) of the numbers do not exceed; 0 if there are none."""
-        bins = sorted(self.bins.copy().items())  # a copy: another thread may be counting
-        wanted = max(1, math.ceil(share * sum(times for _, times in bins)))
-        seen = 0
-        for index, times in bins:
-            seen += times
-            if seen >= wanted:
-                return 0.0 if index == _ZERO else 2 * _GAMMA**index / (_GAMMA + 1)
-        return 0.0
+        bins = self.bins.copy()  # another thread may be counting
+        return _at_rank(bins, max(1, math.ceil(share * bins.total())))
+
+    def at_rank(self, rank: int) -> float:
+        """Return the number at *rank* of all in their order, from 1; 0 behind the last."""
+        return _at_rank(self.bins.copy(), rank)
+
+
+def _at_rank(bins: Counter[int], rank: int) -> float:
+    seen = 0
+    for index, times in sorted(bins.items()):
+        seen += times
+        if seen >= rank:
+            return 0.0 if index == _ZERO else 2 * _GAMMA**index / (_GAMMA + 1)
+    return 0.0
