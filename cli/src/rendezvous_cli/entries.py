@@ -10,6 +10,7 @@ from rendezvous_contracts.changes import change_subject
 from rendezvous_contracts.names import ModelId
 from rendezvous_contracts.routes import describe_tier, scoring_models
 from rendezvous_contracts.shares import format_share
+from rendezvous_control.judging import verdict_name
 from rendezvous_control.state import State
 from scoring.v1.control_pb2 import (
     AddModel,
@@ -24,7 +25,6 @@ from scoring.v1.control_pb2 import (
     SetRoute,
     StartRollout,
     StepRollout,
-    StepVerdict,
     UpdateModel,
 )
 
@@ -166,13 +166,6 @@ def _describe_course(change: object) -> str:
             return f"step {change.step} {verdict_name(change.verdict)}: {change.detail}"
         case _:
             return ""
-
-
-def verdict_name(verdict: int) -> str:
-    """Return pass, fail or inconclusive."""
-    if verdict not in StepVerdict.values():
-        return "unknown"
-    return StepVerdict.Name(StepVerdict.ValueType(verdict)).removeprefix("STEP_VERDICT_").lower()
 
 
 def describe_deployment(deployment: Deployment) -> str:

@@ -105,6 +105,13 @@ def next_step(entry: RouteEntry, evidence: Evidence, now_us: int) -> StepRollout
     return StepRollout(route=entry.name, step=rollout.step, verdict=judged.verdict, detail=judged.detail)
 
 
+def verdict_name(verdict: int) -> str:
+    """Return pass, fail or inconclusive."""
+    if verdict not in StepVerdict.values():
+        return "unknown"
+    return StepVerdict.Name(StepVerdict.ValueType(verdict)).removeprefix("STEP_VERDICT_").lower()
+
+
 def has_lasted(rollout: RolloutEntry, now_us: int) -> bool:
     """Return whether the current step has lasted as long as the plan says."""
     return now_us - rollout.stamp.at_us >= rollout.plan.every_us

@@ -4,17 +4,23 @@ import os
 
 from prometheus_client import CollectorRegistry
 from rendezvous_runtime.clock import Clock, SystemClock
+from rendezvous_runtime.control_keys import read_control_keys
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.settings import ENV_PREFIX
 from rendezvous_runtime.shell import ServiceApp, create_service_app
+from scoring.v1.status_pb2 import Status
 
 from rendezvous_operator.backend import Backend
+from rendezvous_operator.decisions import DecisionReader
 from rendezvous_operator.handler import StatusHandler
 from rendezvous_operator.local import LocalBackend
 from rendezvous_operator.metrics import OperatorMetrics
 from rendezvous_operator.reconciler import Reconciler
+from rendezvous_operator.rollout_driver import RolloutDriver, Voice
+from rendezvous_operator.rollout_service import RolloutService
 from rendezvous_operator.service import ReconcilerService
 from rendezvous_operator.settings import OperatorSettings
+from rendezvous_operator.signing import read_signer
 
 
 def create_app(
@@ -25,10 +31,17 @@ def create_app(
     registry = registry or CollectorRegistry()
     control, handler = ControlView(), StatusHandler()
     reconciler = Reconciler(create_backend(settings), clock)
-    OperatorMetrics(registry, reconciler, handler)
+    driver = _create_driver(settings, handler, clock)
+    rollouts = RolloutService(driver, handler, control, every_s=settings.every_s)
+    OperatorMetrics(registry, reconciler, handler, driver)
     service = ReconcilerService(
         reconciler, handler, control, every_s=settings.every_s, leave_running=settings.leave_running
     )
+
+    def describe(status: Status) -> None:
+        service.describe(status)
+        rollouts.describe(status)
+
     return create_service_app(
         settings,
         handler,
@@ -36,9 +49,16 @@ def create_app(
         clock=clock,
         registry=registry,
         waiting_for=service.waiting_for,
-        describe=service.describe,
-        services=[service],
+        describe=describe,
+        services=[service, rollouts],
     )
+
+
+def _create_driver(settings: OperatorSettings, handler: StatusHandler, clock: Clock) -> RolloutDriver:
+    keys = read_control_keys(settings.control_keys)
+    voice = Voice(settings.operator_author, read_signer(settings.operator_key), keys, handler.post)
+    read_back_us = int(settings.read_back_s * 1e6)
+    return RolloutDriver(DecisionReader(settings), voice, clock, read_back_us=read_back_us)
 
 
 def create_backend(settings: OperatorSettings) -> Backend:

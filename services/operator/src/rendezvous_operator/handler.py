@@ -1,5 +1,6 @@
-"""Listens to the topic status; who holds its partition is the operator that acts."""
+"""Listens to the topic status; who holds its partition is the operator that acts, and that speaks."""
 
+from collections import deque
 from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
@@ -18,7 +19,7 @@ class StatusHandler:
     Keeps the newest word of each instance.
 
     *heard* may be read from any thread: it is swapped in whole. *leading*: of several operators the one that
-    acts. *undecodable* counts records that are no status.
+    acts. *undecodable* counts records that are no status. *post* may be called from any thread.
     """
 
     topics: Final[Sequence[str]] = (STATUS,)
@@ -27,6 +28,11 @@ class StatusHandler:
         self.heard: Mapping[str, Status] = {}
         self.leading = False
         self.undecodable = 0
+        self._posted: deque[tuple[int, Send]] = deque()
+
+    def post(self, send: Send, now: Now) -> None:
+        """Have *send* produced, if this operator still leads then: who was frozen asks the group before."""
+        self._posted.append((now.mono, send))
 
     def on_assign(self, partitions: Collection[int], now: Now) -> None:  # noqa: ARG002
         """Begin to act."""
@@ -53,12 +59,15 @@ class StatusHandler:
         return ()
 
     def on_time(self, now: Now) -> Sequence[Send]:  # noqa: ARG002
-        """Do nothing."""
-        return ()
+        """Return what was posted."""
+        sends = []
+        while self._posted:
+            sends.append(self._posted.popleft()[1])
+        return sends
 
     def next_time(self) -> int | None:
-        """Return None: only records matter."""
-        return None
+        """Return since when something is posted; None if nothing is."""
+        return self._posted[0][0] if self._posted else None
 
     def checkpoint(self) -> Mapping[TopicPartition, int]:
         """Keep nothing back."""
@@ -68,3 +77,4 @@ class StatusHandler:
         """Leave it to another operator."""
         if _PARTITION in partitions:
             self.leading = False
+            self._posted.clear()

@@ -9,13 +9,21 @@ from scoring.v1.status_pb2 import DeploymentState
 
 from rendezvous_operator.handler import StatusHandler
 from rendezvous_operator.reconciler import Reconciler
+from rendezvous_operator.rollout_driver import RolloutDriver
 
 
 class OperatorMetrics(Collector):
-    """Shows what *reconciler* does and *handler* hears when somebody asks."""
+    """Shows what *reconciler* and *driver* do and *handler* hears when somebody asks."""
 
-    def __init__(self, registry: CollectorRegistry, reconciler: Reconciler, handler: StatusHandler) -> None:
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        reconciler: Reconciler,
+        handler: StatusHandler,
+        driver: RolloutDriver,
+    ) -> None:
         self._reconciler = reconciler
+        self._driver = driver
         self._handler = handler
         registry.register(self)
 
@@ -36,6 +44,7 @@ class OperatorMetrics(Collector):
             actions.add_metric([action], count)
         yield actions
         yield from self._deployments()
+        yield from self._rollouts()
 
     def _deployments(self) -> Iterable[Metric]:
         containers = GaugeMetricFamily(
@@ -52,3 +61,33 @@ class OperatorMetrics(Collector):
             has_failed = each.state == DeploymentState.DEPLOYMENT_STATE_FAILED
             failed.add_metric([each.deployment], float(has_failed))
         return containers, failed
+
+    def _rollouts(self) -> Iterable[Metric]:
+        verdicts = CounterMetricFamily(
+            "rendezvous_operator_verdicts", "What was said of steps of roll-outs.", labels=["verdict"]
+        )
+        for verdict, count in self._driver.verdicts.copy().items():
+            verdicts.add_metric([verdict], count)
+        step = GaugeMetricFamily(
+            "rendezvous_operator_rollout_step", "The step that a roll-out is at.", labels=["route", "model"]
+        )
+        requests = GaugeMetricFamily(
+            "rendezvous_operator_rollout_requests",
+            "Requests of the current step that count.",
+            labels=["route", "model"],
+        )
+        gates = GaugeMetricFamily(
+            "rendezvous_operator_rollout_gate",
+            "What a gate measures: its value, the ends between which it lies, and the bound.",
+            labels=["route", "model", "metric", "against", "figure"],
+        )
+        for each in self._driver.rollouts:
+            step.add_metric([each.route, each.to], each.step)
+            requests.add_metric([each.route, each.to], each.requests)
+            for gate in each.gates:
+                labels = [each.route, each.to, gate.gate.metric, gate.gate.against]
+                gates.add_metric([*labels, "bound"], gate.gate.below)
+                if gate.samples:
+                    for figure, value in (("value", gate.value), ("low", gate.low), ("high", gate.high)):
+                        gates.add_metric([*labels, figure], value)
+        return verdicts, step, requests, gates

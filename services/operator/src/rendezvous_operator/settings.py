@@ -1,5 +1,6 @@
 """What an operator can be told."""
 
+from pathlib import Path
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -22,6 +23,17 @@ class OperatorSettings(ServiceSettings):
     )
     stop_s: float = Field(
         default=10.0, gt=0, le=600, description="how long a container may take to end, in seconds"
+    )
+    operator_author: str = Field(
+        default="operator", min_length=1, max_length=128, description="in whose name it steps roll-outs"
+    )
+    operator_key: Path | None = Field(
+        default=None, description="private key (PEM) with which it signs what it says in the control log"
+    )
+    read_back_s: float = Field(
+        default=3_600.0,
+        gt=0,
+        description="after a start, how much of a step's decisions it reads again at most, in seconds",
     )
     guardian: int = Field(
         default=0,

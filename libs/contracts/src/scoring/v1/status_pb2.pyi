@@ -8,6 +8,7 @@ from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
+from scoring.v1 import control_pb2 as _control_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -83,6 +84,7 @@ class Status(_message.Message):
     STOPPING_FIELD_NUMBER: _builtins.int
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     LAG_RECORDS_FIELD_NUMBER: _builtins.int
+    ROLLOUTS_FIELD_NUMBER: _builtins.int
     instance: _builtins.str
     service: _builtins.str
     at_us: _builtins.int
@@ -107,6 +109,10 @@ class Status(_message.Message):
     def deployments(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeploymentStatus]:
         """The operator's: what is to run, and what does."""
 
+    @_builtins.property
+    def rollouts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RolloutStatus]:
+        """The operator's: the roll-outs that it drives."""
+
     def __init__(
         self,
         *,
@@ -122,10 +128,11 @@ class Status(_message.Message):
         stopping: _builtins.bool = ...,
         deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
         lag_records: _builtins.int = ...,
+        rollouts: _abc.Iterable[Global___RolloutStatus] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "lag_records", b"lag_records", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "service", b"service", "stopping", b"stopping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "lag_records", b"lag_records", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "rollouts", b"rollouts", "service", b"service", "stopping", b"stopping"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -287,6 +294,105 @@ class DeploymentStatus(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DeploymentStatus: _TypeAlias = DeploymentStatus  # noqa: Y015
+
+@_typing.final
+class RolloutStatus(_message.Message):
+    """A roll-out that is under way: what its current step has shown so far."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    BEGAN_OFFSET_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    DETAIL_FIELD_NUMBER: _builtins.int
+    GATES_FIELD_NUMBER: _builtins.int
+    REQUESTS_FIELD_NUMBER: _builtins.int
+    SCORED_FIELD_NUMBER: _builtins.int
+    UNTOLD_FIELD_NUMBER: _builtins.int
+    DUE_US_FIELD_NUMBER: _builtins.int
+    PROBLEM_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    to: _builtins.str
+    """name@version"""
+    step: _builtins.int
+    began_offset: _builtins.int
+    """Where the message stands in `control` with which the step began."""
+    verdict: _control_pb2.StepVerdict.ValueType
+    """What would be said of the step now, and by which figures."""
+    detail: _builtins.str
+    requests: _builtins.int
+    """Requests that count, and on how many of them the model scored."""
+    scored: _builtins.int
+    untold: _builtins.int
+    """Requests that do not count: no model at all scored them in time."""
+    due_us: _builtins.int
+    """When it is judged, unless it fails before, in microseconds since the epoch. 0: it is paused."""
+    problem: _builtins.str
+    """Why it cannot be driven now, for people. Empty: it can."""
+    @_builtins.property
+    def gates(self) -> _containers.RepeatedCompositeFieldContainer[Global___GateStatus]: ...
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+        to: _builtins.str = ...,
+        step: _builtins.int = ...,
+        began_offset: _builtins.int = ...,
+        verdict: _control_pb2.StepVerdict.ValueType = ...,
+        detail: _builtins.str = ...,
+        gates: _abc.Iterable[Global___GateStatus] | None = ...,
+        requests: _builtins.int = ...,
+        scored: _builtins.int = ...,
+        untold: _builtins.int = ...,
+        due_us: _builtins.int = ...,
+        problem: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["began_offset", b"began_offset", "detail", b"detail", "due_us", b"due_us", "gates", b"gates", "problem", b"problem", "requests", b"requests", "route", b"route", "scored", b"scored", "step", b"step", "to", b"to", "untold", b"untold", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RolloutStatus: _TypeAlias = RolloutStatus  # noqa: Y015
+
+@_typing.final
+class GateStatus(_message.Message):
+    """One gate, with the estimate of its metric. No samples: it is not measured."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    GATE_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    LOW_FIELD_NUMBER: _builtins.int
+    HIGH_FIELD_NUMBER: _builtins.int
+    SAMPLES_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    value: _builtins.float
+    low: _builtins.float
+    high: _builtins.float
+    samples: _builtins.int
+    verdict: _control_pb2.StepVerdict.ValueType
+    @_builtins.property
+    def gate(self) -> _control_pb2.Gate: ...
+    def __init__(
+        self,
+        *,
+        gate: _control_pb2.Gate | None = ...,
+        value: _builtins.float = ...,
+        low: _builtins.float = ...,
+        high: _builtins.float = ...,
+        samples: _builtins.int = ...,
+        verdict: _control_pb2.StepVerdict.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["gate", b"gate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gate", b"gate", "high", b"high", "low", b"low", "samples", b"samples", "value", b"value", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___GateStatus: _TypeAlias = GateStatus  # noqa: Y015
 
 @_typing.final
 class Refusal(_message.Message):
