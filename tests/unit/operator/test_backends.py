@@ -26,6 +26,7 @@ def wanted(*types: str, image: str = "", **options: str) -> Wanted:
         (wanted(memory="much"), "option memory is 'much'"),
         (wanted(cpus="-1"), "option cpus is '-1'"),
         (wanted(network="container:other/"), "option network is"),
+        (wanted(network="host"), "option network is 'host'"),
         (wanted(restart="maybe"), "option restart is 'maybe'"),
         (wanted(privileged="true"), "option privileged is none of the back end docker"),
     ],

@@ -1,6 +1,7 @@
 """Puts an operator together."""
 
 import os
+from functools import partial
 
 from prometheus_client import CollectorRegistry
 from rendezvous_runtime.clock import Clock, SystemClock
@@ -21,6 +22,7 @@ from rendezvous_operator.rollout_service import RolloutService
 from rendezvous_operator.service import ReconcilerService
 from rendezvous_operator.settings import OperatorSettings
 from rendezvous_operator.signing import read_signer
+from rendezvous_operator.targets import add_targets
 
 
 def create_app(
@@ -50,6 +52,7 @@ def create_app(
         registry=registry,
         waiting_for=service.waiting_for,
         describe=describe,
+        views=partial(add_targets, settings=settings, control=control),
         services=[service, rollouts],
     )
 

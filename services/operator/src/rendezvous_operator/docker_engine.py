@@ -7,7 +7,7 @@ further and a reason that people see.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import datetime
@@ -38,7 +38,8 @@ _OPTIONS: Final = CONTAINER_OPTIONS | {"cpus", "memory", "network", "restart"}
 _FORMS: Final = {
     "cpus": r"\d{1,4}(\.\d{1,3})?",
     "memory": r"[1-9]\d{0,12}[bkmg]?",
-    "network": r"[A-Za-z0-9][A-Za-z0-9_.-]{0,127}",
+    # Not the machine's own: what only listens there would be within reach of who deploys something.
+    "network": r"(?!host$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}",
     "restart": r"no|always|unless-stopped|on-failure",
 }
 # The targets of the model container's Dockerfile, by the type of a model.
@@ -78,10 +79,11 @@ class DockerBackend:
         return unknown_options(wanted, _OPTIONS, "docker") or self._image(wanted)[1]
 
     def find(self) -> Sequence[Found]:
-        """Return every container, those of others too: their names are taken."""
+        """Return our containers, and those of others that have taken such a name."""
         with self._explained("list the containers"):
-            containers = self._engine().containers.list(all=True, ignore_removed=True)
-            found = [self._found(each) for each in containers]
+            # One look at all; only ours are worth a closer one, and there are many looks.
+            listed = self._engine().api.containers(all=True)
+            found = [each for summary in listed if (each := self._found(summary)) is not None]
         self._stopping &= {each.name for each in found if each.phase is not Phase.EXITED}
         return found
 
@@ -173,10 +175,16 @@ class DockerBackend:
             return "", f"no image has all of {', '.join(runtimes) or 'nothing'}: name one (image)"
         return self._settings.docker_image.format(runtime=runtimes[0]), ""
 
-    def _found(self, container: Container) -> Found:
-        labels = container.labels
-        ours = labels.get(OWNER) == self._settings.owner and INSTANCE in labels
-        name = labels[INSTANCE] if ours else self._instance_name(str(container.name))
+    def _found(self, summary: Mapping[str, Any]) -> Found | None:
+        """Return the container of *summary*; None if it has gone since, or is nothing to us."""
+        labels: Mapping[str, str] = summary.get("Labels") or {}
+        if labels.get(OWNER) != self._settings.owner or INSTANCE not in labels:
+            return self._in_the_way(summary.get("Names") or ())
+        try:
+            container = self._engine().containers.get(summary["Id"])
+        except NotFound:
+            return None
+        name = labels[INSTANCE]
         if container.status not in _RUNNING:
             phase = Phase.EXITED
         else:
@@ -186,9 +194,8 @@ class DockerBackend:
             labels.get(DEPLOYMENT, ""),
             labels.get(BUILD, ""),
             phase,
-            ours=ours,
             started_us=_microseconds(container.attrs["State"].get("StartedAt", "")),
-            ending=_ending(container) if ours and phase is Phase.EXITED else "",
+            ending=_ending(container) if phase is Phase.EXITED else "",
         )
 
     def _ours(self, name: str) -> Container | None:
@@ -204,9 +211,11 @@ class DockerBackend:
     def _container_name(self, instance: str) -> str:
         return f"{self._settings.owner}.{instance}"
 
-    def _instance_name(self, container: str) -> str:
-        """Return the instance whose container name *container* is: what another's stands in the way of."""
-        return container.removeprefix(f"{self._settings.owner}.")
+    def _in_the_way(self, names: Iterable[str]) -> Found | None:
+        """Return what another's container of these *names* stands in the way of, or None."""
+        prefix = self._container_name("")
+        taken = [name.lstrip("/").removeprefix(prefix) for name in names if name.startswith(f"/{prefix}")]
+        return Found(taken[0], "", "", Phase.RUNNING, ours=False) if taken else None
 
     def _engine(self) -> Any:
         if self._client is None:

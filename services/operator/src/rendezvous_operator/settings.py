@@ -42,7 +42,8 @@ class OperatorSettings(ServiceSettings):
     )
     owner: str = Field(
         default="rendezvous",
-        pattern=r"^[a-z0-9][a-z0-9-]{0,62}$",
+        # That of names of compose projects.
+        pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
         description="docker: the label by which containers are this operator's",
     )
     docker_image: str = Field(
