@@ -1,47 +1,42 @@
 """The command line: every command in one application."""
 
-from importlib.metadata import version
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Final
 
 import typer
 
-from rendezvous_cli import (
-    apply,
-    bridge,
-    changing,
-    describe,
-    diff,
-    get,
-    history,
-    model_check,
-    schema,
-    send,
-    stack,
-    status,
-    topics,
-)
+from rendezvous_cli.lazy import lazy_group
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False)
-for module in (
-    apply,
-    diff,
-    changing,
-    status,
-    get,
-    describe,
-    history,
-    schema,
-    model_check,
-    send,
-    bridge,
-    stack,
-    topics,
-):
-    module.register(app)
+# Which module has which commands; its `register` adds them. In the order of the help.
+_MODULES: Final = {
+    "apply": ("apply",),
+    "diff": ("diff",),
+    "changing": (
+        *("rollout", "promote", "abort", "undo", "ramp", "pause", "resume"),
+        *("approve", "remove", "scale", "undeploy"),
+    ),
+    "status": ("status",),
+    "get": ("get",),
+    "describe": ("describe",),
+    "history": ("history", "audit"),
+    "schema": ("schema",),
+    "model_check": ("model",),
+    "send": ("send",),
+    "bridge": ("bridge",),
+    "stack": ("up", "down"),
+    "topics": ("topics",),
+}
+COMMANDS: Final[Mapping[str, str]] = {
+    name: f"rendezvous_cli.{module}" for module, names in _MODULES.items() for name in names
+}
+
+app = typer.Typer(cls=lazy_group(COMMANDS), no_args_is_help=True, pretty_exceptions_enable=False)
 
 
 def _show_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 it takes as long as all the rest of this
+
         typer.echo(f"rendezvous {version('rendezvous-cli')}")
         raise typer.Exit
 

@@ -117,15 +117,19 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
 
 def _print_lines(rows: Sequence[Row], columns: Sequence[str]) -> None:
     """Write a line for each row, as wide as it is: thousands are there at once."""
-    lines = [columns, *([_cell(row.get(column)) for column in columns] for row in rows)]
-    widths = [max(map(cell_len, cells)) for cells in zip(*lines, strict=True)]
-    sys.stdout.writelines(
-        "  ".join(
-            cell + " " * (width - cell_len(cell)) for cell, width in zip(line, widths, strict=True)
-        ).rstrip()
-        + "\n"
-        for line in lines
-    )
+    lines = [list(columns), *([_cell(row.get(column)) for column in columns] for row in rows)]
+    padded = [_padded(list(cells)) for cells in zip(*lines, strict=True)]
+    sys.stdout.write("".join(["  ".join(line).rstrip() + "\n" for line in zip(*padded, strict=True)]))
+
+
+def _padded(cells: list[str]) -> list[str]:
+    """Return *cells* as wide as the widest of them."""
+    if all(map(str.isascii, cells)):  # as wide as it is long: for thousands the difference is seen
+        width = max(map(len, cells))
+        return [cell.ljust(width) for cell in cells]
+    widths = [cell_len(cell) for cell in cells]
+    widest = max(widths)
+    return [cell + " " * (widest - width) for cell, width in zip(cells, widths, strict=True)]
 
 
 def _stdout() -> Console:
@@ -134,13 +138,15 @@ def _stdout() -> Console:
 
 
 def _cell(value: object) -> str:
+    if isinstance(value, str):
+        return _visible(value)
     if value is None:
         return ""
     if isinstance(value, Mapping):
         return ", ".join(f"{key}: {_cell(each)}" for key, each in value.items())
     if isinstance(value, list | tuple):
         return "; ".join(map(_cell, value))
-    return _visible(str(value))
+    return str(value)
 
 
 def _visible(text: str) -> str:

@@ -1,15 +1,24 @@
-"""Ask, send and control from Python."""
+"""
+Ask, send and control from Python.
 
-from rendezvous_client.answers import Answered
-from rendezvous_client.asking import Asker
-from rendezvous_client.control import ControlPublisher, ControlReader, new_control, read_state
-from rendezvous_client.errors import ClientError
-from rendezvous_client.following import follow, follow_answers, follow_decisions
-from rendezvous_client.gateway import GatewayAsker
-from rendezvous_client.kafka import Kafka
-from rendezvous_client.log import Bound, Entry, read_log, read_state_at
-from rendezvous_client.questions import Question
-from rendezvous_client.status import StatusReader, read_status, wait_applied
+What is named here is imported when it is first used: who reads the control log need not load what asks over
+HTTP.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from rendezvous_client.answers import Answered
+    from rendezvous_client.asking import Asker
+    from rendezvous_client.control import ControlPublisher, ControlReader, new_control, read_state
+    from rendezvous_client.errors import ClientError
+    from rendezvous_client.following import follow, follow_answers, follow_decisions
+    from rendezvous_client.gateway import GatewayAsker
+    from rendezvous_client.kafka import Kafka
+    from rendezvous_client.log import Bound, Entry, read_log, read_state_at
+    from rendezvous_client.questions import Question
+    from rendezvous_client.status import StatusReader, read_status, wait_applied
 
 __all__ = [
     "Answered",
@@ -33,3 +42,29 @@ __all__ = [
     "read_status",
     "wait_applied",
 ]
+
+_MODULES: Final = {
+    "answers": ("Answered",),
+    "asking": ("Asker",),
+    "control": ("ControlPublisher", "ControlReader", "new_control", "read_state"),
+    "errors": ("ClientError",),
+    "following": ("follow", "follow_answers", "follow_decisions"),
+    "gateway": ("GatewayAsker",),
+    "kafka": ("Kafka",),
+    "log": ("Bound", "Entry", "read_log", "read_state_at"),
+    "questions": ("Question",),
+    "status": ("StatusReader", "read_status", "wait_applied"),
+}
+_HOMES: Final = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,6 +17,8 @@ _SHA256_LENGTH: Final = 32
 _NUMERIC: Final = frozenset(
     {FieldType.FIELD_TYPE_UNSPECIFIED, FieldType.FIELD_TYPE_NUMBER, FieldType.FIELD_TYPE_INTEGER}
 )
+# Asking the enum itself makes a list each time, for each field of each model.
+_TYPES: Final = frozenset(FieldType.values())
 _TEXTUAL: Final = frozenset({FieldType.FIELD_TYPE_UNSPECIFIED, FieldType.FIELD_TYPE_TEXT})
 
 
@@ -72,24 +74,44 @@ def _check_inline(artifact: Artifact) -> None:
 
 def check_fields(fields: Iterable[Field], what: str) -> None:
     """Raise ControlError with the first thing that is wrong with the declared *fields*."""
-    declared = list(fields)
-    for field in declared:
-        check_text(field.name, f"the name of a field of {what}", maximum=_FIELD_LENGTH)
-        _check_field(field, f"{what}, field {field.name}")
-    check_no_repeat((field.name for field in declared), f"{what}, field")
+    names = []
+    for field in fields:
+        name = field.name
+        names.append(name)
+        if not _is_plain(field, name):
+            check_text(name, f"the name of a field of {what}", maximum=_FIELD_LENGTH)
+            _check_field(field, f"{what}, field {name}")
+    check_no_repeat(names, f"{what}, field")
+
+
+def _is_plain(field: Field, name: str) -> bool:
+    """Return whether nothing can be wrong with *field*: where it stands need not be put into words."""
+    return (
+        0 < len(name) <= _FIELD_LENGTH
+        and name.isprintable()
+        and field.type in _TYPES
+        and not field.categories
+        and not (field.HasField("minimum") or field.HasField("maximum"))
+    )
 
 
 def _check_field(field: Field, where: str) -> None:
-    if field.type not in FieldType.values():
+    if field.type not in _TYPES:
         raise ControlError(f"{where}: type {field.type} is none that this version knows")
-    bounds = [getattr(field, bound) for bound in ("minimum", "maximum") if field.HasField(bound)]
-    if bounds and field.type not in _NUMERIC:
+    if field.HasField("minimum") or field.HasField("maximum"):
+        _check_bounds(field, where)
+    if field.categories:
+        if field.type not in _TEXTUAL:
+            raise ControlError(f"{where}: only a text has categories")
+        check_no_repeat(field.categories, f"{where}, category")
+
+
+def _check_bounds(field: Field, where: str) -> None:
+    if field.type not in _NUMERIC:
         raise ControlError(f"{where}: only a number or an integer has a minimum and a maximum")
+    bounds = [getattr(field, bound) for bound in ("minimum", "maximum") if field.HasField(bound)]
     if not all(map(math.isfinite, bounds)) or bounds != sorted(bounds):
         raise ControlError(f"{where}: minimum and maximum have to be finite and in this order")
-    if field.categories and field.type not in _TEXTUAL:
-        raise ControlError(f"{where}: only a text has categories")
-    check_no_repeat(field.categories, f"{where}, category")
 
 
 def check_default(default: Fields) -> None:
@@ -116,6 +138,9 @@ def _check_tensor(tensor: Tensor, where: str) -> None:
 
 def check_no_repeat(names: Iterable[str], what: str) -> None:
     """Raise ControlError if one of *names* is there twice."""
-    for name, count in Counter(names).items():
+    given = list(names)
+    if len(set(given)) == len(given):  # counting takes several times as long, and a registry is large
+        return
+    for name, count in Counter(given).items():
         if count > 1:
             raise ControlError(f"{what} {name} is there {count} times")
