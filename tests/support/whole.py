@@ -19,8 +19,8 @@ from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.stream import Handler, Record
 from rendezvous_runtime.testing import System
 from rendezvous_runtime.testing.member import Delay
+from rendezvous_service.counting import RendezvousMetrics
 from rendezvous_service.handler import Rendezvous
-from rendezvous_service.metrics import RendezvousMetrics
 from scoring.v1.answer_pb2 import Answer
 from scoring.v1.control_pb2 import Model, Route
 from scoring.v1.decision_pb2 import Decision
@@ -79,7 +79,7 @@ class Whole:
         return ScoringHandler(shelf, self.control, clock=self.system.clock, service="model-container")
 
     def _rendezvous(self) -> Rendezvous:
-        metrics = RendezvousMetrics(CollectorRegistry())
+        metrics = RendezvousMetrics(CollectorRegistry(), self.control)
         return Rendezvous(self.control, metrics, Limits(), recovery_window_us=60_000_000)
 
     def _delay(self, name: str) -> Delay:

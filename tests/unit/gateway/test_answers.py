@@ -213,7 +213,7 @@ def test_what_is_counted_is_what_happened() -> None:
             assert value("requests_total", outcome="admitted") == 1
             assert value("requests_total", outcome="repeated") == 1
             assert value("answers_total", outcome="answered") == 1
-            assert value("answer_seconds_count", source="model") == 1
+            assert value("answer_seconds_count", route="wine", source="model") == 1
             assert value("responses_total", endpoint="/v1/routes/{route}/ask", status="404") == 1
             assert (value("pending"), value("remembered")) == (0, 1)
 

@@ -29,7 +29,7 @@ def test_a_batch_is_counted_with_its_size_and_its_time() -> None:
 def test_the_lag_of_partitions_that_were_given_up_is_forgotten() -> None:
     registry = CollectorRegistry()
     metrics = PlaneMetrics(registry)
-    metrics.lag("inputs", 2, 17)
+    metrics.lag("inputs", 2, 17, 1.5)
     where = {"topic": "inputs", "partition": "2"}
     assert registry.get_sample_value("rendezvous_plane_lag_records", where) == 17
     metrics.assigned(0)

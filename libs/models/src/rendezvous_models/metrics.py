@@ -1,25 +1,71 @@
 """The metrics of scoring, read from what the data thread counts anyway when somebody asks."""
 
 from collections.abc import Iterable
+from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
+from rendezvous_runtime.families import Family
+from rendezvous_runtime.histograms import MILLION, Part, add_series
+from rendezvous_runtime.metrics import SECONDS_US
 from scoring.v1.score_pb2 import ScoreStatus
 
 from rendezvous_models.isolation import IsolatedRuntime
 from rendezvous_models.shelf import Shelf
 from rendezvous_models.tally import Tally
 
-_US = 1e-6
+INPUTS: Final = Family(
+    "counter", "rendezvous_scoring_inputs", "Records of inputs by what became of them.", ("fate",)
+)
+SCORES: Final = Family(
+    "counter", "rendezvous_scoring_scores", "Scores by model and status.", ("model", "status")
+)
+LATENCY: Final = Family(
+    "histogram",
+    "rendezvous_scoring_latency_seconds",
+    "From a request's arrival to a model's score; each SLA of a route is the edge of a bucket.",
+    ("model",),
+)
+OUTPUTS: Final = Family(
+    "counter",
+    "rendezvous_scoring_outputs",
+    "What models said, by bin: a number's is named by its end nearer to zero, a text is its own.",
+    ("model", "output", "bin"),
+)
+ROWS: Final = Family(
+    "counter", "rendezvous_scoring_rows", "Rows that a model was asked to score.", ("model",)
+)
+BUSY: Final = Family(
+    "counter", "rendezvous_scoring_seconds", "Time that a model took for these rows.", ("model",)
+)
+ROW: Final = Family(
+    "gauge",
+    "rendezvous_scoring_row_seconds",
+    "Quantiles of the time per row, since the model was loaded.",
+    ("model", "quantile"),
+)
+READY: Final = Family(
+    "gauge", "rendezvous_scoring_model_ready", "1 while an assigned model can score.", ("model",)
+)
+MEMORY: Final = Family(
+    "gauge",
+    "rendezvous_scoring_worker_rss_bytes",
+    "Resident memory of the worker process of an isolated model; 0 while it has none.",
+    ("model",),
+)
+RESTARTS: Final = Family(
+    "counter",
+    "rendezvous_scoring_worker_restarts",
+    "Worker processes of an isolated model that were started after one had ended.",
+    ("model",),
+)
+_US: Final = 1 / MILLION
+_MOST_SLAS: Final = 5
 
 
 class ScoringMetrics(Collector):
-    """
-    Shows *tally* and the usage of the models on *shelf*; costs the data thread nothing.
-
-    Names begin with rendezvous_scoring_; quantiles are since the model was loaded.
-    """
+    """Shows *tally* and the usage of the models on *shelf*; costs the data thread nothing."""
 
     def __init__(self, registry: CollectorRegistry, shelf: Shelf, tally: Tally) -> None:
         self._shelf = shelf
@@ -28,68 +74,48 @@ class ScoringMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return all families as they are now."""
-        yield self._inputs()
-        yield self._scores()
+        tally = self._tally
+        yield INPUTS.of(((fate.value,), count) for fate, count in tally.inputs.copy().items())
+        yield SCORES.of(
+            ((model, _status(status)), count) for (model, status), count in tally.statuses.copy().items()
+        )
+        yield self._latencies()
+        yield OUTPUTS.of(
+            ((model, output, name), count)
+            for (model, output), bins in tally.outputs.items()
+            for name, count in bins.counts.copy().items()
+        )
         yield from self._usage()
         yield from self._workers()
 
-    def _inputs(self) -> Metric:
-        family = CounterMetricFamily(
-            "rendezvous_scoring_inputs", "Records of inputs by what became of them.", labels=["fate"]
-        )
-        for fate, count in self._tally.inputs.copy().items():
-            family.add_metric([fate.value], count)
-        return family
-
-    def _scores(self) -> Metric:
-        family = CounterMetricFamily(
-            "rendezvous_scoring_scores", "Scores by model and status.", labels=["model", "status"]
-        )
-        for (model, status), count in self._tally.statuses.copy().items():
-            name = ScoreStatus.Name(status).removeprefix("SCORE_STATUS_").lower()
-            family.add_metric([model, name], count)
+    def _latencies(self) -> Metric:
+        family = LATENCY.histogram()
+        edges = sorted({*SECONDS_US, *self._tally.slas[-_MOST_SLAS:]})
+        for model, latencies in self._tally.latencies.items():
+            add_series(family, (model,), [edge / MILLION for edge in edges], [Part(latencies, edges)])
         return family
 
     def _usage(self) -> Iterable[Metric]:
-        rows = CounterMetricFamily(
-            "rendezvous_scoring_rows", "Rows that a model was asked to score.", labels=["model"]
+        shelf = self._shelf
+        models = {name: shelf.ready[name] for name in shelf.assigned if name in shelf.ready}
+        usages = {name: model.usage.to_message() for name, model in models.items()}
+        yield ROWS.of(((name,), usage.count) for name, usage in usages.items())
+        yield BUSY.of(((name,), usage.duration_us * _US) for name, usage in usages.items())
+        yield ROW.of(
+            ((name, quantile), us * _US)
+            for name, usage in usages.items()
+            for quantile, us in (("0.5", usage.p50_us), ("0.99", usage.p99_us))
         )
-        seconds = CounterMetricFamily(
-            "rendezvous_scoring_seconds", "Time that a model took for these rows.", labels=["model"]
+        yield READY.of(
+            ((name,), float(name in models and models[name].runtime.ready)) for name in shelf.assigned
         )
-        quantiles = GaugeMetricFamily(
-            "rendezvous_scoring_row_seconds",
-            "Time per row, since the model was loaded.",
-            labels=["model", "quantile"],
-        )
-        for name in self._shelf.assigned:
-            if model := self._shelf.ready.get(name):
-                usage = model.usage.to_message()
-                rows.add_metric([name], usage.count)
-                seconds.add_metric([name], usage.duration_us * _US)
-                quantiles.add_metric([name, "0.5"], usage.p50_us * _US)
-                quantiles.add_metric([name, "0.99"], usage.p99_us * _US)
-        ready = GaugeMetricFamily(
-            "rendezvous_scoring_model_ready", "1 while an assigned model can score.", labels=["model"]
-        )
-        for name in self._shelf.assigned:
-            model = self._shelf.ready.get(name)
-            ready.add_metric([name], float(model is not None and model.runtime.ready))
-        return rows, seconds, quantiles, ready
 
     def _workers(self) -> Iterable[Metric]:
-        memory = GaugeMetricFamily(
-            "rendezvous_scoring_worker_rss_bytes",
-            "Resident memory of the worker process of an isolated model; 0 while it has none.",
-            labels=["model"],
-        )
-        restarts = CounterMetricFamily(
-            "rendezvous_scoring_worker_restarts",
-            "Worker processes of an isolated model that were started after one had ended.",
-            labels=["model"],
-        )
-        for name, model in self._shelf.ready.items():
-            if isinstance(model.runtime, IsolatedRuntime):
-                memory.add_metric([name], model.runtime.rss_bytes)
-                restarts.add_metric([name], model.runtime.record.restarts)
-        return memory, restarts
+        runtimes = {name: model.runtime for name, model in self._shelf.ready.items()}
+        isolated = {name: each for name, each in runtimes.items() if isinstance(each, IsolatedRuntime)}
+        yield MEMORY.of(((name,), each.rss_bytes) for name, each in isolated.items())
+        yield RESTARTS.of(((name,), each.record.restarts) for name, each in isolated.items())
+
+
+def _status(status: "ScoreStatus.ValueType") -> str:
+    return ScoreStatus.Name(status).removeprefix("SCORE_STATUS_").lower()

@@ -26,7 +26,9 @@ from rendezvous_contracts.values import from_fields, to_fields
 from rendezvous_runtime.clock import Clock, Now
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.dead_letters import dead_letter
+from rendezvous_runtime.histograms import Seen
 from rendezvous_runtime.stream import Headers, Record, Send, TopicPartition
+from rendezvous_runtime.traced import trace_id_of
 from scoring.v1.input_pb2 import Input
 from scoring.v1.score_pb2 import Score, ScoreStatus
 from scoring.v1.value_pb2 import Fields
@@ -158,6 +160,7 @@ class ScoringHandler:
             return _Plan(tuple(ready), named=False, late_us=0)
         models = tuple(name for name in scoring_models(revision.route) if name in self._shelf.assigned)
         plan = _Plan(models, named=True, late_us=late_window_us(revision.route))
+        self.tally.sla(revision.route.sla_us)
         self._plans[parsed.route, parsed.revision] = plan
         return plan
 
@@ -166,8 +169,10 @@ class ScoringHandler:
             self._shelf.ask(name)
         started = self._clock.now()
         results = self._results(model, batch, started)
-        duration_us = self._clock.now().mono - started.mono
+        ended = self._clock.now()
+        duration_us = ended.mono - started.mono
         self._count(name, model, results, duration_us)
+        self._count_latencies(name, batch, ended)
         times = _Times(now.wall, max(0, started.mono - now.mono), duration_us)
         for work, result in zip(batch, results, strict=True):
             if work.named or result.status == _OK:
@@ -179,8 +184,15 @@ class ScoringHandler:
             return [_NOT_READY] * len(batch)
         results = [_before_scoring(model, work, started.wall) for work in batch]
         due = [work for work, result in zip(batch, results, strict=True) if result is None]
-        scored = iter(_predict(model.runtime, due, started.wall) if due else ())
+        predictions = _predict(model.runtime, due, started.wall) if due else ()
+        self.tally.said(model.name, predictions)
+        scored = iter([_result(each) for each in predictions])
         return [next(scored) if result is None else result for result in results]
+
+    def _count_latencies(self, name: str, batch: list[_Work], ended: Now) -> None:
+        elapsed = [max(0, ended.wall - work.input.sent_at_us) for work in batch]
+        traced = [_seen(work, ended) for work in batch if work.headers]
+        self.tally.took(name, elapsed, [seen for seen in traced if seen.trace_id])
 
     def _count(self, name: str, model: ReadyModel | None, results: list[_Result], duration_us: int) -> None:
         statuses = [result.status for result in results]
@@ -189,6 +201,10 @@ class ScoringHandler:
         failed = statuses.count(_FAILED)
         if model is not None and scored:
             model.usage.add(scored, failed, duration_us)
+
+
+def _seen(work: _Work, ended: Now) -> Seen:
+    return Seen(trace_id_of(work.headers), ended.wall - work.input.sent_at_us, ended.wall)
 
 
 def _parse(record: Record) -> Input | str:
@@ -228,7 +244,7 @@ def _deadline_us(parsed: Input) -> int:
     return parsed.sent_at_us + parsed.budget_us
 
 
-def _predict(runtime: ModelRuntime, due: list[_Work], wall_us: int) -> list[_Result]:
+def _predict(runtime: ModelRuntime, due: list[_Work], wall_us: int) -> Sequence[Outputs | Failure]:
     rows = [work.row for work in due]
     try:
         if isinstance(runtime, SupportsBudget):
@@ -240,8 +256,8 @@ def _predict(runtime: ModelRuntime, due: list[_Work], wall_us: int) -> list[_Res
         predictions = [Failure(f"the model failed: {type(error).__name__}: {error}")] * len(rows)
     if len(predictions) != len(rows):
         reason = f"the model gave {len(predictions)} outputs for {len(rows)} rows"
-        predictions = [Failure(reason)] * len(rows)
-    return [_result(each) for each in predictions]
+        return [Failure(reason)] * len(rows)
+    return predictions
 
 
 def _result(prediction: Outputs | Failure) -> _Result:

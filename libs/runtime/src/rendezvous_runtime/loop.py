@@ -94,7 +94,7 @@ class Loop:
 
     def before_assigned(self, starts: Offsets) -> None:
         """Read back what the handler wants to know before the first record at *starts*."""
-        self._figures.assigned(starts)
+        self._figures.assigned(starts, self._clock.now())
         if self._recovers is not None:
             count = recover(self._recovers, self._handler.topics[0], starts, self._settings, self._clock)
             _LOG.info("read back", topic=self._recovers.recovery_topic, records=count)
@@ -123,7 +123,7 @@ class Loop:
         self.delivery.forget()
         self._safe = self._positions = {}
         self._unmarked = 0
-        self._figures.assigned({})
+        self._figures.assigned({}, self._clock.now())
         self.lag_records = 0
 
     def _wait_for_topics(self) -> bool:
@@ -152,7 +152,7 @@ class Loop:
     def _handle(self, batch: list[Message], now: Now) -> None:
         if batch:
             self.delivery.produce(self._handler.on_records(batch, now))
-            self._figures.handled(len(batch), now.mono, self._clock.now().mono)
+            self._figures.handled(batch, now.mono, self._clock.now().mono)
         due = self._handler.next_time()
         if due is not None and due <= now.mono:
             self._figures.late(now.mono - due)
@@ -181,7 +181,7 @@ class Loop:
                 self._commit(wait=False)
             lag = self.membership.lag(self._positions)
             self.lag_records = sum(lag.values())
-            self._figures.report(self._positions, lag, self.delivery)
+            self._figures.report(self._positions, lag, self.delivery, now)
             if not self.broker.reachable:
                 self.broker.find_again(
                     self._consumer,

@@ -14,11 +14,13 @@ from enum import Enum
 from typing import NamedTuple
 
 from rendezvous_contracts.values import Plain, from_fields
+from rendezvous_runtime.families import OTHER
 from scoring.v1.score_pb2 import Score, ScoreStatus
 
 from rendezvous_canary.deltas import Deltas
 
 _MAX_OUTPUTS = 100  # of one model on one route
+_MOST_STRANGERS = 20
 
 
 class Expected(NamedTuple):
@@ -86,6 +88,7 @@ class Comparison:
         self._closed: OrderedDict[str, bool] = OrderedDict()  # whether all had come
         self.deltas: defaultdict[Pair, dict[str, Deltas]] = defaultdict(dict)
         self.fates: Counter[tuple[Pair, Fate]] = Counter()
+        self._strangers: set[Pair] = set()
 
     @property
     def waiting(self) -> int:
@@ -99,7 +102,7 @@ class Comparison:
             return
         pair = Pair(score.route, score.model)
         if score.model != expected.canary and score.model not in expected.models:
-            self._count(pair, Fate.UNEXPECTED)
+            self._count(self._stranger(pair), Fate.UNEXPECTED)
         elif score.request_id in self._closed:
             complete = self._closed[score.request_id]
             self._count(pair, Fate.DUPLICATE if complete else Fate.LATE)
@@ -185,6 +188,13 @@ class Comparison:
         self._closed[name] = not absent
         if len(self._closed) > self._max_requests:
             self._closed.popitem(last=False)
+
+    def _stranger(self, pair: Pair) -> Pair:
+        """Return the pair that *pair*, unexpected, counts as: anybody can write any name into the log."""
+        if pair not in self._strangers and len(self._strangers) >= _MOST_STRANGERS:
+            return Pair(pair.route, OTHER)
+        self._strangers.add(pair)
+        return pair
 
     def _count(self, pair: Pair, fate: Fate) -> None:
         self.fates[pair, fate] += 1

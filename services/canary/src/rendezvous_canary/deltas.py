@@ -7,6 +7,8 @@ from typing import TypeGuard
 from rendezvous_contracts.values import Plain
 from rendezvous_control.sketch import Sketch
 
+from rendezvous_canary.drift import Drift
+
 
 @dataclass
 class Deltas:
@@ -26,6 +28,7 @@ class Deltas:
     agreed: int = 0
     unlike: int = 0
     absent: int = 0
+    drift: Drift = field(default_factory=Drift)
 
     def add(self, model: Plain, canary: Plain) -> None:
         """Count one pair of outputs."""
@@ -38,6 +41,7 @@ class Deltas:
         else:
             self.alike += 1
             self.agreed += model == canary
+            self.drift.add(float(model != canary))
 
     def _add_number(self, delta: float) -> None:
         if not math.isfinite(delta):  # both were finite, but further apart than a number can say
@@ -48,6 +52,7 @@ class Deltas:
         self.absolute += abs(delta)
         self.largest = max(self.largest, abs(delta))
         self.spread.add(abs(delta))
+        self.drift.add(delta)
 
     @property
     def mean(self) -> float | None:

@@ -1,17 +1,65 @@
-"""The metrics of a canary: those of scoring, and the comparison."""
+"""The metrics of a canary, besides those that every service and every model container has: the comparison."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from prometheus_client import CollectorRegistry
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 from rendezvous_models.host import ModelHost
 from rendezvous_models.metrics import ScoringMetrics
+from rendezvous_runtime.families import Family
 
 from rendezvous_canary.comparison import Comparison
 from rendezvous_canary.deltas import Deltas
 
-_LABELS = ["route", "model", "output"]
+_LABELS: Final = ("route", "model", "output")
+
+WAITING: Final = Family(
+    "gauge", "rendezvous_canary_waiting_requests", "Requests whose scores are not all there yet."
+)
+SCORES: Final = Family(
+    "counter",
+    "rendezvous_canary_scores",
+    "Scores of models by what became of them in the comparison.",
+    ("route", "model", "fate"),
+)
+COMPARED: Final = Family(
+    "counter", "rendezvous_canary_outputs", "Outputs compared with the canary's.", _LABELS
+)
+ABSOLUTE: Final = Family(
+    "counter",
+    "rendezvous_canary_absolute_delta",
+    "Sum of the sizes of the differences from the canary, in the output's own unit.",
+    _LABELS,
+)
+AGREED: Final = Family(
+    "counter", "rendezvous_canary_agreed", "Texts and flags that were equal to the canary's.", _LABELS
+)
+MEAN: Final = Family(
+    "gauge", "rendezvous_canary_mean_delta", "Mean difference from the canary since its start.", _LABELS
+)
+LARGEST: Final = Family(
+    "gauge", "rendezvous_canary_largest_delta", "Largest size of the difference since its start.", _LABELS
+)
+DELTA: Final = Family(
+    "gauge",
+    "rendezvous_canary_delta",
+    "Quantiles of the difference's size since its start.",
+    (*_LABELS, "quantile"),
+)
+PSI: Final = Family(
+    "gauge",
+    "rendezvous_canary_drift_ratio",
+    "Population stability index of the last 500 differences against the first 500 since its start.",
+    _LABELS,
+)
+ALARM: Final = Family(
+    "gauge",
+    "rendezvous_canary_alarm",
+    "1 while the differences are spread in another way than at first: the index is 0.25 or more.",
+    _LABELS,
+)
 
 
 class ComparisonMetrics(Collector):
@@ -23,64 +71,30 @@ class ComparisonMetrics(Collector):
 
     def collect(self) -> Iterable[Metric]:
         """Return all families as they are now."""
-        yield GaugeMetricFamily(
-            "rendezvous_canary_waiting_requests",
-            "Requests whose scores are not all there yet.",
-            self._comparison.waiting,
+        comparison = self._comparison
+        yield WAITING.of([((), comparison.waiting)])
+        yield SCORES.of(
+            ((*pair, fate.value), count) for (pair, fate), count in comparison.fates.copy().items()
         )
-        yield self._scores()
-        yield self._outputs()
-        yield from self._deltas()
+        yield COMPARED.of((labels, each.count + each.alike) for labels, each in self._each())
+        yield AGREED.of((labels, each.agreed) for labels, each in self._each() if each.alike)
+        numbers = [(labels, each) for labels, each in self._each() if each.count]
+        yield ABSOLUTE.of((labels, each.absolute) for labels, each in numbers)
+        yield MEAN.of((labels, each.mean or 0.0) for labels, each in numbers)
+        yield LARGEST.of((labels, each.largest) for labels, each in numbers)
+        yield DELTA.of(
+            ((*labels, str(share)), each.spread.quantile(share))
+            for labels, each in numbers
+            for share in (0.5, 0.99)
+        )
+        drifts = [(labels, each.drift) for labels, each in self._each()]
+        yield PSI.of((labels, drift.psi) for labels, drift in drifts if drift.psi is not None)
+        yield ALARM.of((labels, float(drift.alarm)) for labels, drift in drifts)
 
-    def _scores(self) -> Metric:
-        family = CounterMetricFamily(
-            "rendezvous_canary_scores",
-            "Scores of models by what became of them in the comparison.",
-            labels=["route", "model", "fate"],
-        )
-        for (pair, fate), count in self._comparison.fates.copy().items():
-            family.add_metric([*pair, fate.value], count)
-        return family
-
-    def _outputs(self) -> Metric:
-        family = CounterMetricFamily(
-            "rendezvous_canary_outputs", "Outputs compared with the canary's.", labels=_LABELS
-        )
-        for labels, deltas in self._each():
-            family.add_metric(labels, deltas.count + deltas.alike)
-        return family
-
-    def _deltas(self) -> Iterable[Metric]:
-        mean = GaugeMetricFamily(
-            "rendezvous_canary_mean_delta", "Mean difference from the canary.", labels=_LABELS
-        )
-        absolute = GaugeMetricFamily(
-            "rendezvous_canary_mean_absolute_delta", "Mean size of the difference.", labels=_LABELS
-        )
-        largest = GaugeMetricFamily(
-            "rendezvous_canary_largest_delta", "Largest size of the difference.", labels=_LABELS
-        )
-        quantiles = GaugeMetricFamily(
-            "rendezvous_canary_delta", "Quantiles of the difference's size.", labels=[*_LABELS, "quantile"]
-        )
-        agreement = GaugeMetricFamily(
-            "rendezvous_canary_agreement", "Share of texts equal to the canary's.", labels=_LABELS
-        )
-        for labels, deltas in self._each():
-            if deltas.mean is not None and deltas.mean_absolute is not None:
-                mean.add_metric(labels, deltas.mean)
-                absolute.add_metric(labels, deltas.mean_absolute)
-                largest.add_metric(labels, deltas.largest)
-                for share in (0.5, 0.99):
-                    quantiles.add_metric([*labels, str(share)], deltas.spread.quantile(share))
-            if deltas.agreement is not None:
-                agreement.add_metric(labels, deltas.agreement)
-        return mean, absolute, largest, quantiles, agreement
-
-    def _each(self) -> Iterator[tuple[list[str], Deltas]]:
+    def _each(self) -> Iterator[tuple[tuple[str, ...], Deltas]]:
         for pair, outputs in self._comparison.deltas.copy().items():
             for name, deltas in outputs.copy().items():
-                yield [*pair, name], deltas
+                yield (*pair, name), deltas
 
 
 def declare_metrics(registry: CollectorRegistry, host: ModelHost, comparison: Comparison) -> None:

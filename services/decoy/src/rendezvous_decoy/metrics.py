@@ -1,9 +1,10 @@
-"""What the decoy counts; told once per batch or flush."""
+"""The metrics of the decoy, besides those that every service has."""
 
 from collections.abc import Mapping
 from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry
+from rendezvous_runtime.families import Family
 
 from rendezvous_decoy.writer import Written
 
@@ -11,29 +12,40 @@ from rendezvous_decoy.writer import Written
 _FLUSH_SECONDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
+ARCHIVED: Final = Family(
+    "counter", "rendezvous_decoy_rows_archived", "Rows that are in the archive to stay.", ("topic",)
+)
+UNDECODABLE: Final = Family(
+    "counter", "rendezvous_decoy_undecodable", "Records that are no message of their topic.", ("topic",)
+)
+FILES: Final = Family("counter", "rendezvous_decoy_files_written", "Files of the archive.")
+SIZE: Final = Family("counter", "rendezvous_decoy_written_bytes", "Bytes of these files.")
+FAILURES: Final = Family(
+    "counter", "rendezvous_decoy_flush_failures", "Attempts to write that the disk refused."
+)
+ROWS: Final = Family("gauge", "rendezvous_decoy_rows_buffered", "Rows read and not archived yet.")
+AGE: Final = Family(
+    "gauge", "rendezvous_decoy_oldest_row_seconds", "Age of the oldest row that is not archived yet."
+)
+FLUSH: Final = Family(
+    "histogram",
+    "rendezvous_decoy_flush_seconds",
+    "From handing rows over to having them all archived, with repeated attempts.",
+)
+
+
 class DecoyMetrics:
-    """Names begin with rendezvous_decoy_."""
+    """Told once per batch or flush."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return Counter(f"rendezvous_decoy_{name}", text, labels, registry=registry)
-
-        def gauge(name: str, text: str) -> Gauge:
-            return Gauge(f"rendezvous_decoy_{name}", text, registry=registry)
-
-        self._archived = counter("rows_archived", "Rows that are in the archive to stay.", "topic")
-        self._undecodable = counter("undecodable", "Records that are no message of their topic.", "topic")
-        self._files = counter("files_written", "Files of the archive.")
-        self._size = counter("written_bytes", "Bytes of these files.")
-        self._failures = counter("flush_failures", "Attempts to write that the disk refused.")
-        self._rows = gauge("rows_buffered", "Rows read and not archived yet.")
-        self._age = gauge("oldest_row_seconds", "Age of the oldest row that is not archived yet.")
-        self._flush = Histogram(
-            "rendezvous_decoy_flush_seconds",
-            "From handing rows over to having them all archived, with repeated attempts.",
-            buckets=_FLUSH_SECONDS,
-            registry=registry,
-        )
+        self._archived = ARCHIVED.counter(registry)
+        self._undecodable = UNDECODABLE.counter(registry)
+        self._files = FILES.counter(registry)
+        self._size = SIZE.counter(registry)
+        self._failures = FAILURES.counter(registry)
+        self._rows = ROWS.gauge(registry)
+        self._age = AGE.gauge(registry)
+        self._flush = FLUSH.observed(registry, _FLUSH_SECONDS)
 
     def undecodable(self, by_topic: Mapping[str, int]) -> None:
         """Count records that could not be decoded."""

@@ -1,9 +1,11 @@
-"""The metrics of the feature-extractor, declared in one place."""
+"""The metrics of the feature-extractor, besides those that every service has."""
 
 from collections.abc import Mapping
 from enum import StrEnum
+from typing import Final
 
-from prometheus_client import CollectorRegistry, Counter
+from prometheus_client import CollectorRegistry
+from rendezvous_runtime.families import Family
 
 
 class Outcome(StrEnum):
@@ -18,16 +20,19 @@ class Outcome(StrEnum):
     FUTURE_STAMP = "future_stamp"
 
 
+REQUESTS: Final = Family(
+    "counter",
+    "rendezvous_extractor_requests",
+    "Records of the topic requests by what became of them; route is empty where it is not known.",
+    ("route", "outcome"),
+)
+
+
 class ExtractorMetrics:
     """Counts by route and outcome; fed once for each batch."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = Counter(
-            "rendezvous_extractor_requests",
-            "Records of the topic requests by what became of them; route is empty where it is not known.",
-            ["route", "outcome"],
-            registry=registry,
-        )
+        self._requests = REQUESTS.counter(registry)
 
     def count(self, outcomes: Mapping[tuple[str, Outcome], int]) -> None:
         """Add the *outcomes* of one batch, by route and outcome."""

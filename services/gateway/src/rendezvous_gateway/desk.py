@@ -43,14 +43,14 @@ class _Pending:
     waiters: list[Waiter] = field(default_factory=list)
 
 
-def _nobody(_: Answer) -> None:
+def _nobody(_: Question, __: Answer) -> None:
     """Observe nothing."""
 
 
 class Desk:
     """The pending requests of one gateway, by id; *observe* is told each answer that counts."""
 
-    def __init__(self, limits: Limits, observe: Callable[[Answer], None] = _nobody) -> None:
+    def __init__(self, limits: Limits, observe: Callable[[Question, Answer], None] = _nobody) -> None:
         self.tally = Tally()
         self._limits = limits
         self._observe = observe
@@ -191,7 +191,7 @@ class Desk:
 
     def _complete(self, pending: _Pending, reply: Reply, encoded: bytes) -> None:
         del self._pending[pending.question.id]
-        self._observe(reply.answer)
+        self._observe(pending.question, reply.answer)
         self._memory.keep(reply, pending.question.digest, encoded)
         for waiter in pending.waiters:
             waiter(reply)

@@ -5,8 +5,9 @@ from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.shell import ServiceApp, create_service_app
 
+from rendezvous_service.counting import RendezvousMetrics
 from rendezvous_service.handler import Rendezvous
-from rendezvous_service.metrics import RendezvousMetrics
+from rendezvous_service.route_state import RouteMetrics
 from rendezvous_service.settings import RendezvousSettings
 
 
@@ -18,10 +19,11 @@ def create_app(
     registry = registry or CollectorRegistry()
     handler = Rendezvous(
         control,
-        RendezvousMetrics(registry),
+        RendezvousMetrics(registry, control),
         settings.limits(),
         recovery_window_us=int(settings.read_back_s * 1e6),
     )
+    RouteMetrics(registry, control)
     return create_service_app(
         settings, handler, control, clock=clock, registry=registry, describe=handler.describe
     )

@@ -15,7 +15,7 @@ from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreHead
 from scoring.v1.status_pb2 import Passed, Status
 
-from rendezvous_service.metrics import RendezvousMetrics
+from rendezvous_service.counting import RendezvousMetrics
 from rendezvous_service.policies import PolicyBook
 from rendezvous_service.settings import RendezvousSettings
 
@@ -88,6 +88,7 @@ class Rendezvous:
         """Join *records*; return answers, decisions and dead letters."""
         sends: list[Send] = []
         self._look_at_policies(now)
+        self._metrics.traced.look(records, INPUTS)
         for partition in self._partitions.values():
             partition.begin_batch()
         partitions = self._partitions
@@ -198,7 +199,7 @@ class Rendezvous:
                 new_send(Send, (DECISIONS, number, box.id, value, None)) for box, value, _ in effects.decided
             ]
             self._metrics.effects(effects)
-        self._metrics.open = is_open
+        self._metrics.settle(is_open)
 
     def _pass(self, number: int, partition: Partition, policy: Policy | None) -> None:
         """Note that *policy* has decided for the first time on a partition."""

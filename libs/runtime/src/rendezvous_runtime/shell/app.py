@@ -24,6 +24,7 @@ from rendezvous_runtime.shell.credentials import faust_credentials
 from rendezvous_runtime.shell.driver import GrouplessTransport, connect
 from rendezvous_runtime.shell.gate import BrokerGate
 from rendezvous_runtime.shell.heartbeat import Heartbeat
+from rendezvous_runtime.shell.metrics import ServiceMetrics
 from rendezvous_runtime.shell.parts import Parts
 from rendezvous_runtime.shell.plane import PlaneService
 from rendezvous_runtime.shell.quiet import MODE_LOG
@@ -136,6 +137,7 @@ def create_service_app(
         describe=describe,
         services=services,
     )
+    registry.register(ServiceMetrics(app.parts))
     _follow_control(app, follower)
     status_topic = app.topic(STATUS, key_serializer="raw", value_serializer="raw")
     app.heartbeat = Heartbeat(status_topic, app.parts, settings.heartbeat_s)

@@ -19,13 +19,15 @@ class ControlFollower:
     Follows the control log record by record.
 
     Nothing is published before the end that *expect* named is reached: nobody acts on what the log has
-    long overruled. *refusals* is the newest few, oldest first. *keys*: whose signatures count; without,
-    nobody looks at signatures.
+    long overruled. *refusals* is the newest few, oldest first; *refused* counts those that came after all
+    that was there at the start, and that asked for something. *keys*: whose signatures count; without, nobody
+    looks at signatures.
     """
 
     def __init__(self, view: ControlView, keys: Verifier | None = None) -> None:
         self.state: State = view.state
         self.refusals: deque[Refused] = deque(maxlen=_REFUSALS)
+        self.refused = 0
         self._view = view
         self._keys = keys
         self._end: int | None = None
@@ -46,6 +48,7 @@ class ControlFollower:
         self.state, refused = fold_record(self.state, value, offset, self._keys)
         if refused is not None:
             self.refusals.append(refused)
+            self.refused += self._published and not refused.unchanged
             _log.warning(
                 "control message refused", offset=offset, control_id=refused.control_id, reason=refused.reason
             )

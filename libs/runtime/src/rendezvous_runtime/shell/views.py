@@ -8,11 +8,11 @@ from faust.web import Request, Response, View
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry
-from prometheus_client.exposition import choose_encoder
 from rendezvous_control.state import ModelEntry, RouteEntry, State
 from scoring.v1.control_pb2 import Model
 from scoring.v1.status_pb2 import Status
 
+from rendezvous_runtime.exposition import expose
 from rendezvous_runtime.health import Readiness
 
 Json = dict[str, Any]
@@ -54,8 +54,8 @@ def views(shown: Shown) -> dict[str, _Handler]:
         return view.json({"ready": is_ready, "waiting_for": detail or None}, status=200 if is_ready else 503)
 
     async def metrics(view: View, request: Request) -> Response:
-        encode, content_type = choose_encoder(request.headers.get("Accept", ""))
-        return view.bytes(encode(shown.registry), headers={"Content-Type": content_type})
+        body, content_type = await expose(shown.registry, request.headers.get("Accept", ""))
+        return view.bytes(body, headers={"Content-Type": content_type})
 
     async def routes(view: View, _: Request) -> Response:
         named = {name: route_json(entry) for name, entry in sorted(shown.state.routes.items())}
