@@ -24,6 +24,7 @@ from rendezvous_cli.options import (
     read_seconds,
 )
 from rendezvous_cli.publishing import REFUSED, Submitted, submitting, wait_for_services
+from rendezvous_cli.status import Watch, show_rollout
 from rendezvous_cli.terminal import FAILED, Output, errors_explained, show_rows
 
 _COLUMNS = ("name", "result", "detail")
@@ -53,6 +54,7 @@ def rollout(
         typer.Option(metavar="METRIC<BOUND", help="What has to hold for a step to pass: p99_ms<20."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell whether it could begin.")] = False,
+    watch: Watch = False,
     author: Author = "",
     reason: Reason = "",
     wait: Wait = True,
@@ -64,15 +66,19 @@ def rollout(
     Have a model take over the first tier of a route, step by step, each of which has to pass its gates.
 
     It begins as a shadow. A step that fails goes back to what the route was before; one that cannot be told
-    pauses. The operator takes the steps, so this terminal may be closed.
+    pauses. The operator takes the steps, so this terminal may be closed. With --watch the exit code is the
+    one of status.
     """
-    run = _Run(author, reason, wait, timeout, bootstrap_servers, output, dry_run=dry_run)
+    run = _Run(author, reason, wait, timeout, bootstrap_servers, output, dry_run=dry_run, shown=not watch)
     run(
         route,
         lambda state: changes.rollout(
             state, changes.read_plan(route, to, steps, parse_duration(every), gate or [])
         ),
     )
+    if watch and not dry_run:
+        with errors_explained():
+            show_rollout(broker(bootstrap_servers), route, output, stay_s=None)
 
 
 def abort(
@@ -243,8 +249,10 @@ class _Run:
         output: Output,
         *,
         dry_run: bool = False,
+        shown: bool = True,
     ) -> None:
         self._dry_run = dry_run
+        self._shown = shown
         self._author = author
         self._reason = reason
         self._wait = wait
@@ -261,7 +269,8 @@ class _Run:
                 change, expected = wanted(submitter.state)
                 tried = submitter.attempt if self._dry_run else submitter.submit
                 submitted = tried(change, expected)
-            self._show(name, submitted)
+            if self._shown or submitted.result == REFUSED:
+                self._show(name, submitted)
             if self._wait and submitted.offset is not None:
                 wait_for_services(kafka, submitted.offset, seconds)
             if submitted.result == REFUSED:

@@ -195,7 +195,7 @@ def history_rows(state: State, entries: Sequence[Entry], route: str) -> list[Row
             {
                 "revision": revision.number if revision else None,
                 "change": change_name(message),
-                "says": "; ".join(map(describe_tier, tiers)) or ("no model" if revision else ""),
+                "says": _says(message, "; ".join(map(describe_tier, tiers)), revised=revision is not None),
                 "author": message.author,
                 "at": format_time(message.at_us),
                 "reason": message.reason,
@@ -204,3 +204,10 @@ def history_rows(state: State, entries: Sequence[Entry], route: str) -> list[Row
             }
         )
     return rows
+
+
+def _says(message: Control, rules: str, *, revised: bool) -> str:
+    """Return what *message* says of a roll-out, if it does, and the rules of the revision that it made."""
+    of_rollout = isinstance(_change(message), StartRollout | StepRollout)
+    parts = (describe_change(message) if of_rollout else "", rules or ("no model" if revised else ""))
+    return "; ".join(filter(None, parts))

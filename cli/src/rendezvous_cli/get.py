@@ -1,4 +1,4 @@
-"""`rendezvous get`: what is registered, what decides, what is to run, and who is there."""
+"""`rendezvous get`: what is registered, what decides, what is to run or rolled out, and who is there."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,9 +14,12 @@ from rendezvous_cli import views
 from rendezvous_cli.errors import CliError
 from rendezvous_cli.moments import read_moment
 from rendezvous_cli.options import DEFAULT_BOOTSTRAP, Bootstrap, OutputForm, broker, control_keys
+from rendezvous_cli.rollouts import ROLLOUT_COLUMNS, rollout_rows
 from rendezvous_cli.terminal import Output, busy, errors_explained, show_rows
 
-_app = typer.Typer(no_args_is_help=True, help="Show models, routes, revisions, deployments or services.")
+_app = typer.Typer(
+    no_args_is_help=True, help="Show models, routes, revisions, deployments, roll-outs or services."
+)
 
 Name = Annotated[str, typer.Argument(help="Only this one.", show_default=False)]
 At = Annotated[
@@ -84,6 +87,19 @@ def deployments(
     with errors_explained():
         rows = _rows(bootstrap_servers, views.deployment_rows, at)
         _show(rows, "deployment", deployment, views.DEPLOYMENT_COLUMNS, output)
+
+
+@_app.command()
+def rollouts(
+    route: Name = "",
+    at: At = "",
+    bootstrap_servers: Bootstrap = DEFAULT_BOOTSTRAP,
+    output: OutputForm = Output.TABLE,
+) -> None:
+    """List the newest roll-out of each route, and what its step has shown so far."""
+    with errors_explained():
+        rows = _rows(bootstrap_servers, rollout_rows, at)
+        _show(rows, "route", route, ROLLOUT_COLUMNS, output)
 
 
 @_app.command()

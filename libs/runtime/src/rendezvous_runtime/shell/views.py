@@ -1,21 +1,26 @@
 """What every service shows on its web server: health, metrics, and the control state that it has folded."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import asdict
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, Protocol
 
 from faust.web import Request, Response, View
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
 from prometheus_client import CollectorRegistry
-from rendezvous_control.state import ModelEntry, RouteEntry, State
-from scoring.v1.control_pb2 import Model
+from rendezvous_control.state import State
 from scoring.v1.status_pb2 import Status
 
 from rendezvous_runtime.exposition import expose
 from rendezvous_runtime.health import Readiness
+from rendezvous_runtime.shell.state_json import (
+    Json,
+    approvals_json,
+    deployments_json,
+    model_json,
+    of_data_type,
+    plain,
+    rollouts_json,
+    routes_json,
+)
 
-Json = dict[str, Any]
 _Handler = Callable[..., Awaitable[Response]]
 
 
@@ -57,53 +62,38 @@ def views(shown: Shown) -> dict[str, _Handler]:
         body, content_type = await expose(shown.registry, request.headers.get("Accept", ""))
         return view.bytes(body, headers={"Content-Type": content_type})
 
-    async def routes(view: View, _: Request) -> Response:
-        named = {name: route_json(entry) for name, entry in sorted(shown.state.routes.items())}
-        return view.json({"control_offset": shown.state.next_offset, "routes": named})
-
-    async def models(view: View, _: Request) -> Response:
-        named = {name: model_json(entry) for name, entry in sorted(shown.state.models.items())}
-        return view.json({"control_offset": shown.state.next_offset, "models": named})
-
     async def model(view: View, _: Request, name: str, version: str) -> Response:
         entry = shown.state.models.get(f"{name}@{version}")
         if entry is None:
             return view.json({"error": f"no model {name}@{version} is registered"}, status=404)
         held = [each for each in shown.status().models if each.model == f"{name}@{version}"]
-        return view.json(model_json(entry) | {"here": [_plain(each) for each in held]})
+        return view.json(model_json(entry) | {"here": [plain(each) for each in held]})
 
     return {
         "/health/live": live,
         "/health/ready": ready,
         "/metrics": metrics,
-        "/state/routes": routes,
-        "/state/models": models,
         "/state/models/{name}/{version}": model,
+        **{f"/state/{name}": _state_view(shown, show) for name, show in _STATE.items()},
     }
 
 
-def route_json(entry: RouteEntry) -> Json:
-    """Return the current revision of a route, and how many there are."""
-    current = entry.current
-    return {
-        "revision": current.number,
-        "revisions": len(entry.revisions),
-        "stamp": asdict(current.stamp),
-        "route": _plain(current.route),
-    }
+def _state_view(shown: Shown, show: Callable[[Shown, Request], Json]) -> _Handler:
+    async def state(view: View, request: Request) -> Response:
+        return view.json({"control_offset": shown.state.next_offset} | show(shown, request))
+
+    return state
 
 
-def model_json(entry: ModelEntry) -> Json:
-    """Return a model without its bytes, which may be many."""
-    model = Model()
-    model.CopyFrom(entry.model)
-    model.artifact.ClearField("data")
-    return {
-        "model": _plain(model),
-        "stamp": asdict(entry.stamp),
-        "removed": asdict(entry.removed) if entry.removed else None,
-    }
+def _models(shown: Shown, request: Request) -> Json:
+    wanted = of_data_type(shown.state.models, request.query.get("data_type"))
+    return {"models": {name: model_json(entry) for name, entry in wanted}}
 
 
-def _plain(message: Message) -> Json:
-    return MessageToDict(message, preserving_proto_field_name=True, always_print_fields_with_no_presence=True)
+_STATE: Final[Mapping[str, Callable[[Shown, Request], Json]]] = {
+    "routes": lambda shown, _: {"routes": routes_json(shown.state)},
+    "models": _models,
+    "deployments": lambda shown, _: {"deployments": deployments_json(shown.state, shown.status())},
+    "approvals": lambda shown, _: approvals_json(shown.state),
+    "rollouts": lambda shown, _: {"rollouts": rollouts_json(shown.state, shown.status())},
+}
