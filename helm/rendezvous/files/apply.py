@@ -1,9 +1,9 @@
+# ruff: noqa: INP001, T201 - a program of the chart's jobs, which say what they do
 """
-Applies the policies of the chart's values: python apply.py FOLDER KIND ...; kinds are models, route and
-deployment.
+Applies the policies of the chart's values: python apply.py FOLDER KIND ..., of models, route and deployment.
 
 A route or a deployment is published only if the values have changed since the chart last published it: what
-was rolled out by control message since then stays. Exit codes are those of `rendezvous apply`; the worst counts.
+was rolled out by control message since then stays. The exit code is the worst of those of `rendezvous apply`.
 """
 
 import json
@@ -42,9 +42,9 @@ def apply(policy: Path) -> int:
     kind, _, name = policy.stem.partition("-")
     reason = declared(policy)
     if kind != "models" and last_reason(kind, name) == reason:
-        print(f"{kind} {name}: the values have not changed since they were applied; it is left as it is")
+        print(f"{policy.stem}: the values have not changed since they were applied; it is left as it is")
         return 0
-    print(f"{kind} {name}: applying {policy.name}", flush=True)
+    print(f"{policy.stem}: applying", flush=True)
     asked = [RENDEZVOUS, "apply", "--filename", str(policy), "--reason", reason, WAIT]
     return subprocess.run(asked, check=False).returncode  # noqa: S603  # ours
 

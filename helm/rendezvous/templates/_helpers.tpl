@@ -16,7 +16,7 @@
 
 {{/* Takes a list: the root, the component. */}}
 {{- define "rendezvous.componentName" -}}
-{{- printf "%s-%s" (include "rendezvous.fullname" (index . 0)) (index . 1) | trunc 63 | trimSuffix "-" -}}
+{{- printf "%s-%s" (include "rendezvous.fullname" (index . 0)) (index . 1) -}}
 {{- end -}}
 
 {{- define "rendezvous.selectorLabels" -}}
@@ -88,4 +88,10 @@ imagePullSecrets:
 {{- with .values.model -}}{{- $models = splitList "," (nospace .) -}}{{- end -}}
 {{- printf "rendezvous.%s" .service -}}
 {{- if or (eq .service "model-container") (eq .service "canary") }}.{{ join "_" $models | replace "@" "." }}{{ end -}}
+{{- end -}}
+
+{{/* What all pods of a release have in common, those that its operator runs too. */}}
+{{- define "rendezvous.instanceLabels" -}}
+app.kubernetes.io/name: {{ include "rendezvous.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end -}}

@@ -76,7 +76,7 @@ livenessProbe:
 
 {{- define "rendezvous.artifactCopy" -}}
 {{- if and .Values.artifacts.image.repository (not .Values.artifacts.existingClaim) }}
-- name: models
+- name: artifacts
   image: {{ include "rendezvous.image" (list . .Values.artifacts.image "") }}
   imagePullPolicy: {{ .Values.image.pullPolicy }}
   command: [cp, --recursive, --no-preserve=mode, {{ printf "%s/." .Values.artifacts.image.path | quote }}, /models/]
@@ -111,7 +111,7 @@ settings, env, ports, mounts, volumes, and lifecycle, of which only the first fo
 {{- $root := .root -}}{{- $settings := .settings -}}{{- $service := .service.service -}}
 {{- $scores := or (eq $service "model-container") (eq $service "canary") -}}
 metadata:
-  labels: {{- include "rendezvous.labels" (list $root .name) | nindent 4 }}
+  labels: {{- include "rendezvous.podLabels" (list $root .name) | nindent 4 }}
   {{- with $settings.podLabels }}{{ toYaml . | nindent 4 }}{{ end }}
   {{- with $settings.podAnnotations }}
   annotations: {{- toYaml . | nindent 4 }}
@@ -196,6 +196,15 @@ spec:
     {{- end }}
     {{- with .volumes }}{{ toYaml . | nindent 4 }}{{ end }}
     {{- with $settings.extraVolumes }}{{ toYaml . | nindent 4 }}{{ end }}
+{{- end -}}
+
+{{/* Without the chart's version: a new one that changes nothing else is no reason to start again. */}}
+{{- define "rendezvous.podLabels" -}}
+app.kubernetes.io/part-of: rendezvous
+{{ include "rendezvous.selectorLabels" . }}
+{{- with (index . 0).Values.commonLabels }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}
 
 {{- define "rendezvous.keyMount" -}}

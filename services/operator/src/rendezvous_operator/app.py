@@ -71,6 +71,11 @@ def create_backend(settings: OperatorSettings) -> Backend:
         from rendezvous_operator.docker_engine import DockerBackend  # noqa: PLC0415
 
         return DockerBackend(settings, _forwarded(settings))
+    if settings.backend == "kubernetes":
+        # As above; its client is an extra of the package besides.
+        from rendezvous_operator.kubernetes_engine import KubernetesBackend  # noqa: PLC0415
+
+        return KubernetesBackend(settings)
     environment = {f"{ENV_PREFIX}BOOTSTRAP_SERVERS": settings.bootstrap_servers}
     return LocalBackend(
         settings.data_dir / "containers",

@@ -26,6 +26,7 @@ from requests.exceptions import RequestException
 
 from rendezvous_operator.backend import BackendError, unknown_options
 from rendezvous_operator.goals import CONTAINER_OPTIONS, Wanted
+from rendezvous_operator.images import image_of, misshapen
 from rendezvous_operator.seen import Found, Phase
 from rendezvous_operator.settings import OperatorSettings
 
@@ -35,24 +36,6 @@ BUILD: Final = "org.rendezvous.build"
 INSTANCE: Final = "org.rendezvous.instance"
 
 _OPTIONS: Final = CONTAINER_OPTIONS | {"cpus", "memory", "network", "restart"}
-_FORMS: Final = {
-    "cpus": r"\d{1,4}(\.\d{1,3})?",
-    "memory": r"[1-9]\d{0,12}[bkmg]?",
-    # Not the machine's own: what only listens there would be within reach of who deploys something.
-    "network": r"(?!host$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}",
-    "restart": r"no|always|unless-stopped|on-failure",
-}
-# The targets of the model container's Dockerfile, by the type of a model.
-_RUNTIMES: Final = {
-    "json-http": "remote",
-    "onnx": "onnx",
-    "open-inference-grpc": "remote",
-    "open-inference-http": "remote",
-    "pmml": "pmml",
-    "tensorflow-graph": "tensorflow",
-    "tensorflow-savedmodel": "tensorflow",
-    "tensorflow-serving": "tensorflow",
-}
 _TIMEOUT_S: Final = 10
 _STOPS_AT_ONCE: Final = 8
 _LOG_TAIL: Final = 400
@@ -72,11 +55,11 @@ class DockerBackend:
 
     def problem(self, wanted: Wanted) -> str:
         """Return why *wanted* can never be started here, or an empty text."""
-        for name, form in _FORMS.items():
-            value = wanted.options.get(name)
-            if value is not None and not re.fullmatch(form, value):
-                return f"option {name} is {value!r}: it has to look like {form}"
-        return unknown_options(wanted, _OPTIONS, "docker") or self._image(wanted)[1]
+        return (
+            misshapen(wanted)
+            or unknown_options(wanted, _OPTIONS, "docker")
+            or image_of(wanted, self._settings.docker_image)[1]
+        )
 
     def find(self) -> Sequence[Found]:
         """Return our containers, and those of others that have taken such a name."""
@@ -94,7 +77,9 @@ class DockerBackend:
             if old is not None:
                 old.remove(force=True)
             # Not run: that one pulls an image that is not there.
-            self._engine().containers.create(self._image(wanted)[0], **self._arguments(wanted)).start()
+            self._engine().containers.create(
+                image_of(wanted, self._settings.docker_image)[0], **self._arguments(wanted)
+            ).start()
 
     def stop(self, name: str) -> None:
         """Ask it to end in order, in a thread: the engine answers when it has."""
@@ -162,18 +147,6 @@ class DockerBackend:
                 "/var/lib/rendezvous": "uid=10001,gid=10001,mode=0700,size=64m",
             },
         }
-
-    def _image(self, wanted: Wanted) -> tuple[str, str]:
-        """Return the image of *wanted*, or an empty text and why there is none."""
-        if wanted.image:
-            return wanted.image, ""
-        unknown = [each for each in wanted.types if each not in _RUNTIMES]
-        if unknown:
-            return "", f"there is no image for models of type {unknown[0]}: name one (image)"
-        runtimes = sorted({_RUNTIMES[each] for each in wanted.types})
-        if len(runtimes) != 1:
-            return "", f"no image has all of {', '.join(runtimes) or 'nothing'}: name one (image)"
-        return self._settings.docker_image.format(runtime=runtimes[0]), ""
 
     def _found(self, summary: Mapping[str, Any]) -> Found | None:
         """Return the container of *summary*; None if it has gone since, or is nothing to us."""

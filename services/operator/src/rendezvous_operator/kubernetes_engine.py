@@ -1,10 +1,10 @@
 """
 Containers as Deployments of a Kubernetes cluster, through its API.
 
-Each is a Deployment of one pod, so that what is killed comes back while the operator is away, and it is this
-operator's by a label, so that an operator that comes back adopts what runs. They refer to an owner: what
-uninstalls that, ends them. The pod is a template in a file, which is whoever installs the operator's to write;
-a deployment chooses the model and its limits, and nothing that would give it rights.
+Each is a Deployment of one pod, so that what is killed comes back while the operator is away. They are this
+operator's by a label, so that an operator that comes back adopts what runs, and they go with an owner: who
+uninstalls that, ends them. The pod is a template in a file, for whoever installs the operator to write: a
+deployment chooses the model and its limits, and nothing that would give it rights.
 """
 
 import json
@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import yaml
-from kubernetes import client, config  # type: ignore[import-untyped]  # it has no types
-from kubernetes.client.exceptions import ApiException  # type: ignore[import-untyped]  # as above
-from kubernetes.config.config_exception import ConfigException  # type: ignore[import-untyped]  # as above
+from kubernetes import client, config
+from kubernetes.client.exceptions import ApiException
+from kubernetes.config.config_exception import ConfigException
 from rendezvous_runtime.errors import SettingsError
 from urllib3.exceptions import HTTPError
 
@@ -218,7 +218,9 @@ class KubernetesBackend:
 def read_pod(path: Path | None) -> Json:
     """Return the template of the pods in *path* (YAML); raises SettingsError that says what is wrong."""
     if path is None:
-        raise SettingsError("RENDEZVOUS_KUBERNETES_POD is not set: name the file with the template of the pods")
+        raise SettingsError(
+            "RENDEZVOUS_KUBERNETES_POD is not set: name the file with the template of the pods"
+        )
     try:
         pod = yaml.safe_load(path.read_text(encoding="utf-8"))
         named = [each["name"] for each in pod["spec"]["containers"]]

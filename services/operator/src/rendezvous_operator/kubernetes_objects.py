@@ -47,12 +47,17 @@ class Crash(NamedTuple):
 
 def object_name(owner: str, instance: str) -> str:
     """Return what the Deployment of *instance* is called: a DNS label, or longer."""
-    return f"{owner}-{instance.replace('.', '-')}"
+    return f"{_dashed(owner)}-{instance.replace('.', '-')}"
 
 
 def instance_name(owner: str, name: str) -> str:
     """Return the instance whose Deployment is called *name*: the builds and indexes have no hyphen."""
-    return ".".join(name.removeprefix(f"{owner}-").rsplit("-", 2))
+    return ".".join(name.removeprefix(f"{_dashed(owner)}-").rsplit("-", 2))
+
+
+def _dashed(owner: str) -> str:
+    """Return *owner* as names of the cluster may have it."""
+    return owner.replace("_", "-")
 
 
 def quantity(memory: str) -> str:

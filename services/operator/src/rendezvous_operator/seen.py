@@ -24,6 +24,7 @@ class Found:
     One container that a back end has.
 
     *ours*: this operator's to start and end. *started_us*: since the epoch. *ending*: how it ended.
+    *trouble*: why the back end cannot run it now; *failed*: that will not pass by waiting.
     """
 
     name: str
@@ -33,6 +34,8 @@ class Found:
     ours: bool = True
     started_us: int = 0
     ending: str = ""
+    trouble: str = ""
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,8 @@ def look(found: Iterable[Found], heard: Mapping[str, Status], wall_us: int) -> d
 def _seen(found: Found, status: Status | None, wall_us: int) -> Seen:
     if found.phase is Phase.EXITED:
         return Seen(found, detail=found.ending)
+    if found.trouble:
+        return Seen(found, detail=found.trouble, failed=found.failed)
     if status is None or status.at_us < found.started_us:
         return Seen(found, detail="it has not said anything yet")
     if wall_us - status.at_us > SILENT_US:

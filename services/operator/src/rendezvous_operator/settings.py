@@ -14,7 +14,9 @@ class OperatorSettings(ServiceSettings):
     service: ClassVar[str] = "operator"
 
     web_port: Port = 6076
-    backend: Literal["local", "docker"] = Field(default="local", description="what runs the containers")
+    backend: Literal["local", "docker", "kubernetes"] = Field(
+        default="local", description="what runs the containers"
+    )
     every_s: float = Field(
         default=0.5, gt=0, le=60, description="time between two looks at what runs, in seconds"
     )
@@ -44,7 +46,7 @@ class OperatorSettings(ServiceSettings):
         default="rendezvous",
         # That of names of compose projects.
         pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$",
-        description="docker: the label by which containers are this operator's",
+        description="docker, kubernetes: the label by which containers are this operator's",
     )
     docker_image: str = Field(
         default="rendezvous/model-container:0.1.0-{runtime}",
@@ -61,6 +63,20 @@ class OperatorSettings(ServiceSettings):
     docker_forward: Annotated[tuple[str, ...], NoDecode] = Field(
         default=("SECURITY_PROTOCOL", "SASL_MECHANISM", "SASL_USERNAME", "SASL_PASSWORD", "LOG_LEVEL"),
         description="docker: which of its own RENDEZVOUS_ variables containers are given too, by comma",
+    )
+    kubernetes_pod: Path | None = Field(
+        default=None,
+        description="kubernetes: file with the template of the pods, of which the first container scores",
+    )
+    kubernetes_image: str = Field(
+        default="rendezvous/model-container:0.1.0-{runtime}",
+        description="kubernetes: the image; {runtime} is pmml, onnx, tensorflow or remote",
+    )
+    kubernetes_namespace: str = Field(
+        default="", description="kubernetes: where models run; empty: where the operator does"
+    )
+    kubernetes_owned_by: str = Field(
+        default="", description="kubernetes: the Deployment with which all models go; empty: they stay"
     )
 
     @field_validator("docker_forward", mode="before")
