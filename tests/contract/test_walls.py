@@ -60,7 +60,7 @@ IMPURE: Final = frozenset(
     }
 )
 # Libraries that a member may import with another one that it declares: which release, that one says.
-COMES_WITH: Final = {"requests": {"docker"}}
+COMES_WITH: Final = {"requests": {"docker"}, "urllib3": {"kubernetes"}}
 IMPURE_CALLS: Final = frozenset({"open", "print", "input", "eval", "exec", "__import__", "breakpoint"})
 
 
