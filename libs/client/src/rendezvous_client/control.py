@@ -5,7 +5,6 @@ import uuid
 from types import TracebackType
 from typing import Protocol, Self
 
-from confluent_kafka import KafkaError, Message, Producer
 from rendezvous_contracts.changes import Change, put_change
 from rendezvous_contracts.topics import CONTROL
 from rendezvous_control.envelope import Verifier
@@ -13,9 +12,10 @@ from rendezvous_control.fold import fold_record
 from rendezvous_control.state import Refused, State
 from scoring.v1.control_pb2 import Control
 
-from rendezvous_client.errors import TooLargeError, UnreachableError
+from rendezvous_client.errors import TooLargeError
 from rendezvous_client.kafka import MAX_RECORD_BYTES, Kafka
 from rendezvous_client.reading import TopicReader
+from rendezvous_client.writing import TopicWriter
 
 
 class ControlReader:
@@ -93,12 +93,11 @@ class MessageSigner(Protocol):
 
 
 class ControlPublisher:
-    """Writes to the control log; close it. *signer*: signs all that it writes."""
+    """Writes to the control log, from any thread; close it. *signer*: signs all that it writes."""
 
     def __init__(self, kafka: Kafka, signer: MessageSigner | None = None) -> None:
-        self._kafka = kafka
         self._signer = signer
-        self._producer = Producer(kafka.producer_config())
+        self._writer = TopicWriter(kafka)
 
     def __enter__(self) -> Self:
         return self
@@ -110,7 +109,7 @@ class ControlPublisher:
 
     def close(self) -> None:
         """Let go of the broker; nothing is under way, for publish waits."""
-        self._producer.flush(0)
+        self._writer.close()
 
     def publish(self, message: Control) -> int:
         """Append *message* and return its offset once it is safe. Whether it is applied, the fold says."""
@@ -120,22 +119,4 @@ class ControlPublisher:
                 f"the message has {len(value)} bytes and brokers take {MAX_RECORD_BYTES}: "
                 "name the artifact by its location instead"
             )
-        reports: list[KafkaError | int] = []
-
-        def delivered(error: KafkaError | None, record: Message) -> None:
-            reports.append(record.offset() if error is None else error)
-
-        self._producer.produce(CONTROL, value, key=message.id, partition=0, on_delivery=delivered)
-        return self._wait(reports)
-
-    def _wait(self, reports: list[KafkaError | int]) -> int:
-        deadline = time.monotonic() + self._kafka.timeout_s + 1
-        while not reports and time.monotonic() < deadline:
-            self._producer.poll(0.1)
-        match reports:
-            case [int() as offset]:
-                return offset
-            case [KafkaError() as error]:
-                raise self._kafka.explain(error, CONTROL)
-            case _:
-                raise UnreachableError(f"{self._kafka.bootstrap_servers} did not acknowledge in time")
+        return self._writer.write(CONTROL, value, message.id, 0)

@@ -27,3 +27,7 @@ class BadQuestionError(ClientError):
 
 class GatewayError(ClientError):
     """The gateway refused a question, or answered with what is no answer."""
+
+
+class RefusedError(ClientError):
+    """A control message was published, and changes nothing; str() has the reason."""
