@@ -21,12 +21,15 @@ from tests.support.questions import EPOCH, FAILED, FOREST, LINEAR, MLP, MS, OK, 
 IDS = st.sampled_from(["a", "b", "c", "d"])
 MODELS = st.sampled_from([FOREST, MLP, LINEAR, "wine-stranger@1"])
 
+PINS = st.sampled_from(["", "", MLP, LINEAR, "wine-stranger@1"])
+
 
 @dataclass(frozen=True)
 class Ask:
     name: str
     digest: int
     budget_us: int
+    pinned: str = ""
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ Step = Ask | Say | Wait | Crash
 
 STEPS = st.lists(
     st.one_of(
-        st.builds(Ask, IDS, st.integers(1, 2), st.sampled_from([50 * MS, 10 * MS, 0])),
+        st.builds(Ask, IDS, st.integers(1, 2), st.sampled_from([50 * MS, 10 * MS, 0]), PINS),
         st.builds(Say, IDS, MODELS, st.sampled_from([OK, OK, OK, FAILED])),
         st.builds(Say, IDS, MODELS, st.sampled_from([OK, OK, OK, FAILED])),
         st.builds(Wait, st.sampled_from([1, 900, 9_999, 10_000, 20_000, 35_000, 60_000])),
@@ -73,6 +76,7 @@ class World:
     deadlines: dict[str, int] = field(default_factory=dict)
     digests: dict[str, int] = field(default_factory=dict)
     asked: dict[str, int] = field(default_factory=dict)
+    pinned: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.engine = self._new()
@@ -83,10 +87,12 @@ class World:
     def ask(self, step: Ask) -> None:
         self.deadlines.setdefault(step.name, self.now + step.budget_us)
         self.asked.setdefault(step.name, self.now)
+        self.pinned.setdefault(step.name, step.pinned)
         first = self.digests.setdefault(step.name, step.digest)
         message = Input(
             id=step.name, route="wine", revision=1, sent_at_us=EPOCH + self.now, budget_us=step.budget_us,
             digest=step.digest, request_offset=len(self.inputs), extractor="pass-through",
+            model=step.pinned,
         )  # fmt: skip
         self.inputs.append((step.name, message.SerializeToString()))
         outcome = self._read_input(len(self.inputs) - 1)
@@ -182,17 +188,23 @@ def test_no_answer_is_later_than_its_deadline(steps: list[Step]) -> None:
 @given(STEPS)
 @settings(max_examples=300)
 def test_an_answer_names_a_model_whose_usable_score_had_come(steps: list[Step]) -> None:
-    for _, value, _ in play(steps).answers:
+    world = play(steps)
+    for _, value, _ in world.answers:
         answer = Answer.FromString(value)
         usable = {arrival.model for arrival in answer.arrivals if arrival.status == OK}
-        if answer.source == Source.SOURCE_MODEL:
-            assert answer.model in usable
-            assert answer.model in {FOREST, MLP}
-            assert 1 <= answer.tier <= 3
-            assert not answer.reason
-        else:
-            assert not usable & {FOREST, MLP}
+        pinned = world.pinned[answer.id]
+        if answer.source == Source.SOURCE_DEFAULT:
+            assert not usable & {FOREST, MLP, pinned}
             assert answer.reason
+            continue
+        assert answer.model in usable
+        assert answer.model in {FOREST, MLP, pinned}
+        if answer.tier:
+            assert bool(answer.reason) == bool(pinned)
+            assert pinned not in usable
+        else:
+            assert answer.model == pinned
+            assert (answer.rule, answer.reason) == (f"pinned {pinned}", "")
         assert not len(UnknownFieldSet(answer))
 
 
@@ -207,7 +219,8 @@ def test_every_answer_reaches_a_decision_and_memory_empties(steps: list[Step]) -
         assert decision.answer == effective[decision.answer.id]
         assert [arrival.model for arrival in decision.arrivals] == [score.model for score in decision.scores]
         scored = {score.model for score in decision.scores}
-        assert set(decision.missing) == {FOREST, MLP, LINEAR} - scored
+        pinned = {world.pinned[decision.answer.id]} - {""}
+        assert set(decision.missing) == ({FOREST, MLP, LINEAR} | pinned) - scored
     assert world.engine.open == 0
     assert world.engine.low_water() is None
     assert world.engine.next_time() is None

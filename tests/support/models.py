@@ -68,6 +68,8 @@ def input_record(
     budget_us: int = 100_000,
     problem: str = "",
     partition: int = 0,
+    pinned: str = "",
+    pin_problem: str = "",
 ) -> MemoryRecord:
     """The input r<number>, sent at *at* and read at once."""
     message = Input(
@@ -77,6 +79,8 @@ def input_record(
         sent_at_us=at.wall,
         budget_us=budget_us,
         problem=problem,
+        model=pinned,
+        model_problem=pin_problem,
         features=to_fields({"alcohol": 10.0} if features is None else features),
     )
     headers = [("traceparent", b"00-a-b-01"), ("other", b"x")]

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry
+from rendezvous_contracts.changes import Change
 from rendezvous_contracts.values import to_fields
 from rendezvous_control.fold import apply
 from rendezvous_control.state import State
@@ -12,11 +13,11 @@ from rendezvous_runtime.clock import Now
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.stream import Headers, Send
 from rendezvous_runtime.testing import MemoryRecord
-from scoring.v1.control_pb2 import Extractor, Field, Route, Step
+from scoring.v1.control_pb2 import Extractor, Field, Route, SetRoute, Step
 from scoring.v1.input_pb2 import Input
 from scoring.v1.request_pb2 import Request
 
-from tests.support.control import control, route
+from tests.support.control import asked, route
 
 SLA_US = 100_000
 NOW = Now(5_000_000, 1_760_000_000_000_000)
@@ -31,18 +32,34 @@ class Log:
         self.view = ControlView()
 
     def set_route(
-        self, *steps: Step, inputs: tuple[Field, ...] = (), name: str = "wine", key: str = ""
+        self,
+        *steps: Step,
+        inputs: tuple[Field, ...] = (),
+        name: str = "wine",
+        key: str = "",
+        requires_approval: bool = False,
     ) -> int:
         """Append a new revision of a route and return its number."""
         at = self.state.next_offset
         features = Extractor(name="wine-features", steps=steps)
-        new = Route(extractor=features, inputs=inputs, description=f"set at {at}", key=key)
+        new = Route(
+            extractor=features,
+            inputs=inputs,
+            description=f"set at {at}",
+            key=key,
+            requires_approval=requires_approval,
+        )
         new.MergeFrom(route(name=name, sla_us=SLA_US))
-        folded = apply(self.state, control(f"c{at}", new), at)
+        self.change(SetRoute(route=new))
+        return self.state.routes[name].current.number
+
+    def change(self, change: Change, *, author: str = "ada") -> None:
+        """Append what *author* asks for."""
+        at = self.state.next_offset
+        folded = apply(self.state, asked(f"c{at}", change, author=author), at)
         assert isinstance(folded, State), folded
         self.state = folded
         self.view.publish(folded)
-        return folded.routes[name].current.number
 
 
 def extractor(

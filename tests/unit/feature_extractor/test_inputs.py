@@ -3,10 +3,22 @@ import math
 import pytest
 from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.values import from_fields, to_fields
-from scoring.v1.control_pb2 import Compute, Field, FieldType, OneHot, Scale, Select, Step
+from scoring.v1.control_pb2 import (
+    AddModel,
+    ApproveModel,
+    Compute,
+    Field,
+    FieldType,
+    OneHot,
+    RemoveModel,
+    Scale,
+    Select,
+    Step,
+)
 from scoring.v1.request_pb2 import Request
 from scoring.v1.value_pb2 import Fields, Tensor, Value
 
+from tests.support.control import model
 from tests.unit.feature_extractor.support import (
     NOW,
     SLA_US,
@@ -45,6 +57,30 @@ def test_an_input_carries_the_request_and_all_its_stamps(log: Log) -> None:
     assert found.request == asked
     assert from_fields(found.features) == WINE
     assert found.problem == ""
+    assert found.model_problem == "it is not registered"
+
+
+def test_a_pinned_model_is_judged_by_the_control_state_of_the_stamp() -> None:
+    log = Log()
+    log.change(AddModel(model=model("forest", "1")))
+    log.set_route()
+    handler = extractor(log)
+    asked = request(model="forest@1")
+    assert input_of(handler, record(asked)).model_problem == ""
+    log.change(RemoveModel(name="forest", version="1"))
+    assert input_of(handler, record(asked)).model_problem == "it was removed"
+
+
+def test_a_request_gets_around_no_approval() -> None:
+    log = Log()
+    log.change(AddModel(model=model("forest", "1")))
+    log.set_route(requires_approval=True)
+    handler = extractor(log)
+    asked = request(model="forest@1")
+    refused = input_of(handler, record(asked))
+    assert refused.model_problem == "route wine asks for approval and it has none"
+    log.change(ApproveModel(name="forest", version="1"), author="bob")
+    assert input_of(handler, record(asked)).model_problem == ""
 
 
 @pytest.mark.parametrize(

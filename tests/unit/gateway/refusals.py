@@ -126,6 +126,16 @@ CASES = {
         "bad-id", "different ids", fields(), headers=JSON | {"X-Request-Id": "b", "Idempotency-Key": "c"}
     ),
     "bad model": Case("bad-model", "name@version", fields() | {"model": "forest"}, "model"),
+    "bad model in the header": Case(
+        "bad-model", "name@version", fields(), "model", headers=JSON | {"X-Rendezvous-Model": "forest"}
+    ),
+    "two models": Case(
+        "bad-model",
+        "different models",
+        fields() | {"model": "a@1"},
+        "model",
+        headers=JSON | {"X-Rendezvous-Model": "a@2"},
+    ),
     "budget": Case(
         "bad-budget", "'soon' is not a positive number", fields(), BUDGET, headers=JSON | {BUDGET: "soon"}
     ),

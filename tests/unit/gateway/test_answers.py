@@ -108,6 +108,16 @@ def test_a_budget_can_only_tighten_the_sla() -> None:
     asyncio.run(scenario())
 
 
+def test_a_model_can_be_pinned_by_header_too() -> None:
+    async def scenario() -> None:
+        async with gateway(WINE) as running:
+            running.echo()
+            await running.client.post(ASK, json=BODY, headers={"X-Rendezvous-Model": "forest@2"})
+            assert running.log.requests()[-1].model == "forest@2"
+
+    asyncio.run(scenario())
+
+
 def test_a_repeat_gets_the_same_answer_in_flight_and_later() -> None:
     async def scenario() -> None:
         async with gateway(WINE) as running:

@@ -136,6 +136,31 @@ def test_of_a_revision_not_folded_yet_failures_are_not_sent() -> None:
     assert container.scores(input_record(1, {"alcohol": "much"}, at=container.now, revision=9)) == []
 
 
+def test_a_pinned_model_scores_also_where_the_revision_does_not_name_it() -> None:
+    container = _Container(CHAMPION, STRANGER)
+    pinned = input_record(1, at=container.now, pinned=STRANGER)
+    assert [score.model for score in container.scores(pinned)] == [CHAMPION, STRANGER]
+    champion = input_record(1, at=container.now, pinned=CHAMPION)
+    assert [score.model for score in container.scores(champion)] == [CHAMPION]
+
+
+def test_a_pinned_model_that_another_process_holds_or_that_cannot_answer_scores_nothing() -> None:
+    container = _Container(CHAMPION, STRANGER)
+    elsewhere = input_record(1, at=container.now, pinned=SHADOW)
+    refused = input_record(2, at=container.now, pinned=STRANGER, pin_problem="it was removed")
+    assert [score.model for score in container.scores(elsewhere, refused)] == [CHAMPION, CHAMPION]
+
+
+def test_a_pinned_model_that_is_not_there_says_not_ready() -> None:
+    container = _Container(CHAMPION, STRANGER)
+    container.shelf.replace({})
+    statuses = {
+        score.model: score.status
+        for score in container.scores(input_record(1, at=container.now, pinned=STRANGER))
+    }
+    assert statuses == {CHAMPION: NOT_READY, STRANGER: NOT_READY}
+
+
 def test_rows_of_one_batch_are_scored_together_in_order_up_to_the_largest_batch() -> None:
     container = _Container(CHAMPION, max_batch=4)
     records = [input_record(n, {"alcohol": float(n)}, at=container.now) for n in range(10)]

@@ -6,7 +6,7 @@ from rendezvous_contracts.durations import format_duration
 
 from rendezvous_engine.mailbox import Mailbox
 from rendezvous_engine.policy import Policy
-from rendezvous_engine.verdicts import REFUSED, Choice
+from rendezvous_engine.verdicts import REFUSED, Choice, Pin
 
 
 def decide(box: Mailbox, policy: Policy, now: int) -> Choice | None:
@@ -32,6 +32,31 @@ def decide(box: Mailbox, policy: Policy, now: int) -> Choice | None:
     if in_hope and not overdue:
         return None
     return policy.defaulted, policy.default, _why_default(box, policy, waited=in_hope)
+
+
+def decide_pinned(box: Mailbox, pin: Pin, policy: Policy, now: int) -> Choice | None:
+    """
+    Return what *box*, whose request pinned a model, is answered with at *now*, or None to wait.
+
+    That model has the time to the deadline to itself. Once it cannot answer, the schedule decides, as it
+    would have without the pin, and the reason says why it had to.
+    """
+    outputs = box.usable.get(pin.model)
+    if pin.problem:
+        why = pin.problem
+    elif outputs is not None:
+        return pin.verdict, outputs, ""
+    elif pin.model in box.failed:
+        why = "it failed"
+    elif now >= box.deadline:
+        why = "no score in time"
+    else:
+        return None
+    choice = decide(box, policy, now)
+    if choice is None:
+        return None
+    verdict, chosen, reason = choice
+    return verdict, chosen, "; ".join(part for part in (f"pinned {pin.model}: {why}", reason) if part)
 
 
 def next_opening(box: Mailbox, policy: Policy | None, now: int) -> int:

@@ -25,7 +25,7 @@ from scoring.v1.answer_pb2 import AnswerHead
 from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreHead
 
-from rendezvous_engine.deciding import decide, next_opening, with_problem, without_policy
+from rendezvous_engine.deciding import decide, decide_pinned, next_opening, with_problem, without_policy
 from rendezvous_engine.encoding import encode_answer, encode_decision
 from rendezvous_engine.mailbox import Mailbox, Place
 from rendezvous_engine.memory import EarlyScore, EarlyScores, Remembered
@@ -258,7 +258,8 @@ class Engine:
         """Answer *box* if it is time to."""
         policy, mono = box.policy, now.mono
         if policy is not None:
-            choice = decide(box, policy, mono)
+            pin = box.pin
+            choice = decide(box, policy, mono) if pin is None else decide_pinned(box, pin, policy, mono)
         elif mono >= box.deadline:
             choice = without_policy(box, self._policies.newest(box.head.route))
         else:

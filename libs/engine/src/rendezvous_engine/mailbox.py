@@ -17,7 +17,7 @@ from rendezvous_engine.encoding import (
 )  # fmt: skip
 from rendezvous_engine.outcomes import ScoreOutcome
 from rendezvous_engine.policy import Policy
-from rendezvous_engine.verdicts import Verdict
+from rendezvous_engine.verdicts import Pin, Verdict
 
 _OK: Final = int(ScoreStatus.SCORE_STATUS_OK)
 # Reading a member of an Enum takes longer than all the rest of a small function.
@@ -51,7 +51,8 @@ class Mailbox:
 
     __slots__ = (
         "answer", "arrivals", "awaited", "closes", "deadline", "deadline_at", "elapsed_us", "failed", "head",
-        "id", "input_offset", "is_open", "policy", "scores", "scores_offset", "start", "usable", "verdict",
+        "id", "input_offset", "is_open", "pin", "policy", "scores", "scores_offset", "start", "usable",
+        "verdict",
     )  # fmt: skip
 
     # Set when it is answered.
@@ -76,6 +77,7 @@ class Mailbox:
         self.closes = deadline
         self.awaited = -1  # unknown before there is a policy
         self.policy: Policy | None = None
+        self.pin: Pin | None = None
         self.answer: bytes | None = None
         self.is_open = True
         self.arrivals: Pieces = []
@@ -87,8 +89,12 @@ class Mailbox:
         """Take *policy*, whatever has come already."""
         self.policy = policy
         self.awaited = policy.models
+        model = self.head.model
+        if model:
+            self.pin = policy.pin(model, self.head.model_problem)
+            self.awaited += self._expects_pinned()
         if self.scores:
-            self.awaited -= sum(self.has(model) for model in policy.expected)
+            self.awaited -= sum(self.has(model) for model in self._expected())
         self.closes = (self.deadline if self.deadline > now else now) + policy.late_us
 
     def put(self, head: ScoreHead, raw: bytes, now: int) -> ScoreOutcome:
@@ -105,7 +111,10 @@ class Mailbox:
             return UNKNOWN
         outcome = LATE if self.answer is not None else IN_TIME
         if policy is not None and prefix is None:
-            outcome = UNEXPECTED
+            if self.pin is not None and model == self.pin.model and self._expects_pinned():
+                self.awaited -= 1
+            else:
+                outcome = UNEXPECTED
         if outputs and head.status == _OK:
             usable[model] = outputs
             prefix = prefix or arrival_prefix(model)
@@ -132,7 +141,19 @@ class Mailbox:
         """Return the models that were expected and have not scored, by name."""
         if self.policy is None or self.is_complete():
             return []
-        return sorted(model for model in self.policy.expected if not self.has(model))
+        return sorted(model for model in self._expected() if not self.has(model))
+
+    def _expected(self) -> list[str]:
+        """Return who scores: the models of the policy, and the one that its request pinned."""
+        if self.policy is None:
+            return []
+        pinned = [self.pin.model] if self.pin is not None and self._expects_pinned() else []
+        return [*self.policy.expected, *pinned]
+
+    def _expects_pinned(self) -> bool:
+        """Return whether the pinned model scores, and would not if it were not pinned."""
+        pin, policy = self.pin, self.policy
+        return pin is not None and policy is not None and not pin.problem and pin.model not in policy.expected
 
     def close(self) -> None:
         """End it, and let go of what it held: a timer may still refer to it."""

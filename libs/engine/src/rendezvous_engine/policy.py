@@ -1,7 +1,7 @@
 """A revision of a route, compiled for deciding: times, selectors, verdicts, and whom to expect."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from rendezvous_contracts.routes import late_window_us, scoring_models
@@ -11,7 +11,7 @@ from scoring.v1.control_pb2 import Route
 from rendezvous_engine.compiling import compile_selector
 from rendezvous_engine.encoding import arrival_prefix
 from rendezvous_engine.selectors import Selector
-from rendezvous_engine.verdicts import Verdict
+from rendezvous_engine.verdicts import Pin, Verdict
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -45,6 +45,19 @@ class Policy:
     models: int
     default: bytes
     defaulted: Verdict
+    # By the models that requests have pinned.
+    _pinned: dict[str, Verdict] = field(default_factory=dict, repr=False)
+
+    def pin(self, model: str, problem: str) -> Pin:
+        """Return the pin of a request to *model* (name@version); *problem*: why it cannot answer, if so."""
+        if problem:
+            return Pin(model, self.defaulted, problem)
+        verdict = self._pinned.get(model)
+        if verdict is None:
+            rule = f"pinned {model}"
+            verdict = Verdict(self.route, self.revision, Source.SOURCE_MODEL, model, 0, rule)
+            self._pinned[model] = verdict
+        return Pin(model, verdict)
 
 
 class Policies(Protocol):

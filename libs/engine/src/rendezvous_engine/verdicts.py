@@ -43,6 +43,20 @@ class Verdict:
         ).SerializeToString()  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """
+    The model (name@version) that a request wants to be answered by, and how its answer was decided then.
+
+    It has the time to the deadline to itself; when it has failed, or *problem* says from the start why it
+    cannot answer, the schedule decides.
+    """
+
+    model: str
+    verdict: Verdict
+    problem: str = ""
+
+
 # Where there is no route to speak of, and so nothing to count it under.
 REFUSED: Final = Verdict("", 0, Source.SOURCE_REFUSED, rule="refused")
 

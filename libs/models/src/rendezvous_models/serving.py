@@ -1,7 +1,8 @@
 """
 Scoring as a stream handler: inputs in, scores out. Model containers and canaries are this and little more.
 
-Who scores an input: the models assigned to this process that the input's own revision names.
+Who scores an input: the models assigned to this process that the input's own revision names, and the one that
+its request pins.
 
 - A revision that this process has not folded yet: every ready model of the process scores, and only what
   succeeds is sent. The revision may name any of them, waiting for the fold would cost the deadline, a score
@@ -148,11 +149,22 @@ class ScoringHandler:
             plan = self._plans.get((parsed.route, parsed.revision)) or self._plan(parsed, ready)
             fate = _fate(parsed, plan, now.wall)
             self.tally.input(fate)
-            if fate is InputFate.ACCEPTED and plan.models:
+            if fate is not InputFate.ACCEPTED:
+                continue
+            if plan.models:
                 each = _work(record, parsed, named=plan.named)
                 for name in plan.models:
                     work[name].append(each)
+            if self._is_pinned_here(parsed, plan):
+                work[parsed.model].append(_work(record, parsed, named=True))
         return work
+
+    def _is_pinned_here(self, parsed: Input, plan: _Plan) -> bool:
+        """Return whether a request names a model of this process that its revision does not."""
+        model = parsed.model
+        return bool(
+            model and model in self._shelf.assigned and model not in plan.models and not parsed.model_problem
+        )
 
     def _plan(self, parsed: Input, ready: ReadyModels) -> _Plan:
         revision = self._view.state.revision(parsed.route, parsed.revision)

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
 from rendezvous_contracts.topics import INPUTS, REQUESTS
+from rendezvous_control.pins import pin_problem
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.dead_letters import dead_letter, each_by_itself
@@ -12,7 +13,7 @@ from scoring.v1.status_pb2 import Passed, Status
 
 from rendezvous_feature_extractor.inputs import stamp
 from rendezvous_feature_extractor.metrics import ExtractorMetrics, Outcome
-from rendezvous_feature_extractor.plans import Plans
+from rendezvous_feature_extractor.plans import Plan, Plans
 from rendezvous_feature_extractor.settings import ExtractorSettings
 from rendezvous_feature_extractor.wire import UnreadableError, read_request, trace_headers
 
@@ -81,7 +82,9 @@ class FeatureExtractor:
             outcomes["", Outcome.DEAD_LETTER] += 1
             return dead_letter(record, error, service=ExtractorSettings.service)
         plan = self._plans.current(self._control.state, request.route)
-        stamped = stamp(record, request, plan, now, max_bytes=self._max_input_bytes)
+        stamped = stamp(
+            record, request, plan, now, max_bytes=self._max_input_bytes, pin_problem=self._pin_problem
+        )
         route = plan.route if plan else ""
         outcomes[route, stamped.outcome] += 1
         if stamped.future:
@@ -89,6 +92,11 @@ class FeatureExtractor:
         if plan:
             self._pass(plan.route, record.partition(), plan.revision)
         return Send(INPUTS, record.partition(), request.id.encode(), stamped.value, trace_headers(record))
+
+    def _pin_problem(self, plan: Plan, model: str) -> str:
+        state = self._control.state
+        revision = state.revision(plan.route, plan.revision)
+        return pin_problem(state, revision.route, model) if revision else ""
 
     def _pass(self, route: str, partition: int, revision: int) -> None:
         if self._passed.get((route, partition), 0) < revision:

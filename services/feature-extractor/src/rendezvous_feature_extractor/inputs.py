@@ -1,5 +1,6 @@
 """One request to one input: stamped with a revision, with its features or with the reason for having none."""
 
+from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from rendezvous_contracts.digest import request_digest
@@ -22,6 +23,10 @@ _MAX_KEY: Final = 256
 _MAX_PROBLEM: Final = 1_000
 
 
+# Why a model cannot answer requests on a plan's route; empty where it can.
+PinProblem = Callable[[Plan, str], str]
+
+
 class Stamped(NamedTuple):
     """An encoded Input, what kind it is, and whether the request's own stamp was from the future."""
 
@@ -30,7 +35,15 @@ class Stamped(NamedTuple):
     future: bool
 
 
-def stamp(record: Record, request: Request, plan: Plan | None, now: Now, *, max_bytes: int) -> Stamped:
+def stamp(
+    record: Record,
+    request: Request,
+    plan: Plan | None,
+    now: Now,
+    *,
+    max_bytes: int,
+    pin_problem: PinProblem,
+) -> Stamped:
     """
     Return the input of *request*, read from *record*, under *plan*; None: there is no such route.
 
@@ -38,6 +51,8 @@ def stamp(record: Record, request: Request, plan: Plan | None, now: Now, *, max_
     """
     frame = _head(record, request, plan, now)
     outcome = _fill(frame, request, plan)
+    if plan and frame.model:
+        frame.model_problem = pin_problem(plan, frame.model)
     future = _tame(frame, plan, now)
     value = frame.SerializeToString()
     if len(value) > max_bytes:

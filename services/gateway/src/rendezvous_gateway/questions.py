@@ -20,6 +20,7 @@ from rendezvous_gateway.problems import ProblemError
 from rendezvous_gateway.values import RecordReader
 
 BUDGET_HEADER: Final = "X-Rendezvous-Budget-Ms"
+MODEL_HEADER: Final = "X-Rendezvous-Model"
 ID_HEADERS: Final = ("Idempotency-Key", "X-Request-Id")
 _BUDGET: Final = re.compile(r"\d{1,9}(\.\d{1,6})?")
 _TRACE: Final = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -33,6 +34,7 @@ class Terms(NamedTuple):
     budget_us: int = 0
     request_id: str = ""
     headers: Headers | None = None
+    model: str = ""
 
 
 class Ask(NamedTuple):
@@ -85,7 +87,10 @@ class Questions:
         request_id = _request_id(ask.id, terms.request_id)
         try:
             request = Request(
-                route=revision.route.name, fields=to_fields(values), key=ask.key, model=_model(ask.model)
+                route=revision.route.name,
+                fields=to_fields(values),
+                key=ask.key,
+                model=_model(ask.model, terms.model),
             )
         except BadValueError as error:
             raise ProblemError("bad-field", str(error)) from None
@@ -125,6 +130,7 @@ def read_terms(headers: Mapping[str, str]) -> Terms:
         _budget_us(headers.get(BUDGET_HEADER)),
         given.pop() if given else "",
         [("traceparent", trace.encode())] if _TRACE.fullmatch(trace) else None,
+        headers.get(MODEL_HEADER, ""),
     )
 
 
@@ -156,7 +162,12 @@ def _request_id(in_body: str, in_header: str) -> str:
         raise ProblemError("bad-id", str(error), field="id") from None
 
 
-def _model(text: str) -> str:
+def _model(in_body: str, in_header: str) -> str:
+    if in_body and in_header and in_body != in_header:
+        raise ProblemError(
+            "bad-model", "the body and the header name different models: send one of them", field="model"
+        )
+    text = in_body or in_header
     if not text:
         return ""
     try:

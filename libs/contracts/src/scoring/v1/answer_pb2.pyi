@@ -106,10 +106,10 @@ class Answer(_message.Message):
     tier: _builtins.int
     """1-based place of the tier in the schedule; 0: none."""
     rule: _builtins.str
-    """The rule that decided, as people write it: "after 20ms use wine-mlp@1"."""
+    """The rule that decided, as people write it: "after 20ms use wine-mlp@1"; "pinned wine-mlp@1" with tier 0."""
     extractor: _builtins.str
     reason: _builtins.str
-    """Why this is not a model's score, for people."""
+    """Why this is not a model's score, or not that of the model which the request names, for people."""
     sent_at_us: _builtins.int
     deadline_us: _builtins.int
     answered_at_us: _builtins.int

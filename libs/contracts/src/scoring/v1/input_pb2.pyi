@@ -36,6 +36,7 @@ class Input(_message.Message):
     REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
+    MODEL_PROBLEM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -53,6 +54,8 @@ class Input(_message.Message):
     extractor: _builtins.str
     request_offset: _builtins.int
     """Where the question stands in its partition of `requests`: tells a repeat by the asker from a record read again."""
+    model_problem: _builtins.str
+    """Why the model that the request names cannot answer it, for people: the schedule decides then. Empty: it can."""
     @_builtins.property
     def features(self) -> _value_pb2.Fields: ...
     @_builtins.property
@@ -74,10 +77,11 @@ class Input(_message.Message):
         request_offset: _builtins.int = ...,
         features: _value_pb2.Fields | None = ...,
         request: _request_pb2.Request | None = ...,
+        model_problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -100,6 +104,7 @@ class InputHead(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     EXTRACTOR_FIELD_NUMBER: _builtins.int
     REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
+    MODEL_PROBLEM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -111,6 +116,7 @@ class InputHead(_message.Message):
     key: _builtins.str
     extractor: _builtins.str
     request_offset: _builtins.int
+    model_problem: _builtins.str
     def __init__(
         self,
         *,
@@ -125,10 +131,11 @@ class InputHead(_message.Message):
         key: _builtins.str = ...,
         extractor: _builtins.str = ...,
         request_offset: _builtins.int = ...,
+        model_problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extractor", b"extractor", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extractor", b"extractor", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "problem", b"problem", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -154,6 +161,7 @@ class InputFrame(_message.Message):
     REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
+    MODEL_PROBLEM_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -170,6 +178,7 @@ class InputFrame(_message.Message):
     """Fields"""
     request: _builtins.bytes
     """Request"""
+    model_problem: _builtins.str
     def __init__(
         self,
         *,
@@ -187,10 +196,11 @@ class InputFrame(_message.Message):
         request_offset: _builtins.int = ...,
         features: _builtins.bytes = ...,
         request: _builtins.bytes = ...,
+        model_problem: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
