@@ -1,5 +1,7 @@
 """Puts the gateway together."""
 
+from functools import partial
+
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from rendezvous_runtime.clock import Clock, SystemClock
@@ -16,6 +18,9 @@ from rendezvous_gateway.metrics import DeskCollector, GatewayMetrics
 from rendezvous_gateway.pages import Pages
 from rendezvous_gateway.questions import Questions
 from rendezvous_gateway.readiness import Readiness
+from rendezvous_gateway.screen.endpoints import StatusPage
+from rendezvous_gateway.screen.tail import Tail
+from rendezvous_gateway.screen.watcher import Watcher
 from rendezvous_gateway.server import HttpServer, create_web
 from rendezvous_gateway.settings import GatewaySettings
 from rendezvous_gateway.streaming import Streaming
@@ -34,7 +39,10 @@ def create_app(
     feed = AnswerFeed(exchange, settings.service)
     readiness = Readiness(feed.waiting_for)
     served = endpoints(settings, control, exchange, readiness, clock)
-    server = HttpServer(settings, create_web(settings, metrics, served), exchange)
+    public = create_web(settings, metrics, served)
+    if settings.status_page:
+        add_status_page(public, settings, control, clock)
+    server = HttpServer(settings, public, exchange)
     app = create_service_app(
         settings,
         feed,
@@ -60,11 +68,20 @@ def endpoints(
     # Partitions are asked for once the control log is folded, and those held last stay in use.
     questions = Questions(control, settings.max_request_bytes, lambda: bool(exchange.desk.partitions))
     return [
-        *Pages(questions).endpoints(),
+        *Pages(questions, status_page=settings.status_page).endpoints(),
         *Asking(questions, exchange, clock).endpoints(),
         *Streaming(questions, exchange, clock, settings.stream_window, settings.max_body_bytes).endpoints(),
         *Inference(questions, exchange, readiness, settings.max_rows).endpoints(),
     ]
+
+
+def add_status_page(
+    public: web.Application, settings: GatewaySettings, control: ControlView, clock: Clock
+) -> None:
+    """Have *public* serve the status page; nothing is read for it before somebody looks."""
+    page = StatusPage(control, Watcher(partial(Tail, settings), clock), clock)
+    public.add_routes(page.endpoints())
+    public.on_shutdown.append(page.close)
 
 
 def read_limits(settings: GatewaySettings) -> Limits:

@@ -21,7 +21,10 @@ _METHODS: Final = ("get", "post")
 class Pages:
     """The endpoints that describe the others."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: Questions, *, status_page: bool = True) -> None:
+        self._links = '<a href="/openapi.json">OpenAPI document</a>'
+        if status_page:
+            self._links += ' · <a href="/status">Status, live</a>'
         package = files("rendezvous_gateway")
         self._questions = questions
         self._style = package.joinpath("page.css").read_text()
@@ -54,7 +57,7 @@ class Pages:
         yield f"<title>{escape(info['title'])}</title>\n<style>{self._style}</style>\n</head>\n<body>"
         yield '<a class="skip" href="#main">Skip to the content</a>'
         yield f"<header><h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
-        yield '<p><a href="/openapi.json">OpenAPI document</a></p></header>\n<main id="main">'
+        yield f'<p>{self._links}</p></header>\n<main id="main">'
         yield from self._routes(base_url)
         for tag in self._openapi["tags"]:
             yield f"<h2>{escape(tag['description'])}</h2>"

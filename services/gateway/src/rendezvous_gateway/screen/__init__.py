@@ -1,0 +1,1 @@
+"""The status page: what the gateway learns while somebody looks, and how it shows it."""
