@@ -116,7 +116,7 @@ def test_the_page_needs_nothing_else_and_shows_routes_safely() -> None:
             page = Page(await response.text())
             assert "script" not in page.tags
             assert "alert(1)" in page.text
-            assert set(page.links) == {"#main", "/openapi.json"}
+            assert set(page.links) == {"#main", "/openapi.json", "/status"}
             assert len(page.ids) == len(set(page.ids))
             assert set(KINDS) <= set(page.ids), "the type of a problem leads to its line"
             policy = response.headers["Content-Security-Policy"]
