@@ -88,7 +88,7 @@ class Running:
         """All processes but the broker."""
         return [each.name for each in self.stack.status() if each.name != "kafka"]
 
-    def load(self, name: str, **how: float | str | None) -> Load:
+    def load(self, name: str, **how: float | str | tuple[float, float] | None) -> Load:
         """Return load under ids that begin with *name*."""
         return Load(self.bootstrap, PARTITIONS, name, **how)  # type: ignore[arg-type]  # as the test says
 

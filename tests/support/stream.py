@@ -44,6 +44,7 @@ class Load:
         rate: float = 300.0,
         most: int | None = None,
         seed: int = 1,
+        alcohol: tuple[float, float] = (8.0, 14.0),
     ) -> None:
         self.sent: dict[str, Asked] = {}
         self.failures: list[KafkaError] = []
@@ -52,6 +53,7 @@ class Load:
         self._partitions = partitions
         self._rate = rate
         self._most = most
+        self._alcohol = alcohol
         self._random = Random(seed)  # noqa: S311 - explores, protects nothing
         self._config = {
             "bootstrap.servers": bootstrap,
@@ -99,7 +101,7 @@ class Load:
     def ask(self, *, sent_at_us: int = 0) -> str:
         """Send one request; return its id."""
         request_id = f"{self._name}-{len(self.sent)}"
-        asked = Asked(round(self._random.uniform(8.0, 14.0), 3), sent_at_us or time.time_ns() // 1_000)
+        asked = Asked(round(self._random.uniform(*self._alcohol), 3), sent_at_us or time.time_ns() // 1_000)
         question = Question(self._route, {"alcohol": asked.alcohol}, id=request_id)
         self._unacknowledged[request_id] = to_request(question, asked.sent_at_us).SerializeToString()
         self._produce(request_id, self._unacknowledged[request_id])

@@ -20,7 +20,7 @@ from grafana_foundation_sdk.models.dashboard import (
     VariableOption,
     VariableRefresh,
 )
-from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode, HeatmapColorScale
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 
 SOURCE: Final = DataSourceRef(type_val="prometheus", uid="${datasource}")
@@ -105,7 +105,7 @@ def lines(
     if stacked:
         panel = panel.stacking(options.StackingConfig().mode(common.StackingMode.NORMAL))
     if len(steps) > 1:
-        style = options.GraphThresholdsStyleConfig().mode(common.GraphThresholdsStyleMode.DASHED)
+        style = options.GraphThresholdsStyleConfig().mode(common.GraphTresholdsStyleMode.DASHED)
         panel = panel.thresholds_style(style)
     return panel
 
@@ -145,11 +145,10 @@ def heat(title: str, description: str, expression: str, *, unit: str, width: int
         .height(_HEIGHT)
         .with_target(target)
         .calculate(False)
-        .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64))
+        .color(_colors())
         .y_axis(heatmap.YAxisConfig().unit(unit).axis_placement(common.AxisPlacement.LEFT))
-        .hide_zero_buckets()
         .show_legend()
-        .mode(common.TooltipDisplayMode.SINGLE)
+        .show_tooltip()
         .filter_values(heatmap.FilterValueRange().le(1e-9))
     )
 
@@ -194,6 +193,11 @@ def rows(
         .with_target(target)
         .with_transformation(DataTransformerConfig(id_val="organize", options=arranged))
     )
+
+
+def _colors() -> Any:
+    colors = heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64)
+    return colors.fill("dark-orange").scale(HeatmapColorScale.EXPONENTIAL).exponent(0.5)
 
 
 def _common(panel: Any, title: str, description: str, unit: str, steps: Steps) -> Any:

@@ -16,7 +16,7 @@ SECONDS: Final = (
 SECONDS_US: Final = tuple(round(edge * MILLION) for edge in SECONDS)
 _RECORDS: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000)
 
-INFO: Final = Family("gauge", "rendezvous_service_info", "1 for each process.", ("service", "instance"))
+INFO: Final = Family("gauge", "rendezvous_service_info", "1 for each process.", ("service", "process"))
 READY: Final = Family(
     "gauge",
     "rendezvous_service_ready",

@@ -7,7 +7,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
-from rendezvous_runtime.families import Family
+from rendezvous_runtime.families import OTHER, Family
 from rendezvous_runtime.histograms import MILLION, Histogram, Part, Seen, add_series
 from rendezvous_runtime.metrics import SECONDS_US
 from rendezvous_runtime.traced import trace_id_of
@@ -50,7 +50,7 @@ class GatewayMetrics(Collector):
     def answered(self, question: Question, answer: Answer) -> None:
         """Count one answer."""
         route = question.revision.route
-        histogram = self._histogram(route.name, SOURCES.get(answer.source, "unknown"), route.sla_us)
+        histogram = self._histogram(route.name, SOURCES.get(answer.source, OTHER), route.sla_us)
         elapsed_us = answer.answered_at_us - answer.sent_at_us
         histogram.add(elapsed_us)
         trace_id = trace_id_of(question.headers)
@@ -74,9 +74,9 @@ class GatewayMetrics(Collector):
         slas = self._slas.setdefault(route, [])
         if sla_us not in slas:
             slas.append(sla_us)
-            for (name, _), histogram in self._elapsed.items():
-                if name == route:
-                    histogram.cut(sla_us)
+            # All sources from the first on: a rate shows nothing of a counter that begins at 1.
+            for each in SOURCES.values():
+                self._elapsed.setdefault((route, each), Histogram({*SECONDS_US, *slas})).cut(sla_us)
         found = self._elapsed.get((route, source))
         if found is None:
             found = self._elapsed[route, source] = Histogram({*SECONDS_US, *slas})

@@ -8,6 +8,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
+from rendezvous_contracts.routes import scoring_models
 from rendezvous_engine.engine import Effects
 from rendezvous_engine.mailbox import Mailbox
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
@@ -111,6 +112,7 @@ class RendezvousMetrics(Collector):
     def collect(self) -> Iterable[Metric]:
         """Yield the metrics as they are now."""
         self.traced.want()
+        self._expect()
         self._tell()
         yield ANSWERS.of([*self._answers.copy().items()])
         yield self._seconds()
@@ -121,6 +123,17 @@ class RendezvousMetrics(Collector):
         yield SCORES.of([*self._scores.copy().items()])
         yield MISSING.of([*self._missing.copy().items()])
         yield OPEN.of([((), self._open)])
+
+    def _expect(self) -> None:
+        """Begin at 0 what the routes can bring: a rate shows nothing of a counter that begins at 1."""
+        for name, entry in self._control.state.routes.items():
+            self._answers.setdefault((name, _name_of(Source.SOURCE_DEFAULT), "0", "none"), 0)
+            self._behind.setdefault(name, 0)
+            for model in scoring_models(entry.current.route):
+                label = self._models.label(model)
+                self._missing.setdefault((name, label), 0)
+                for outcome in (ScoreOutcome.IN_TIME, ScoreOutcome.LATE):
+                    self._scores.setdefault((label, outcome.name.lower()), 0)
 
     def _way(self, verdict: Verdict) -> _Way:
         """Return the way of a *verdict* that is new."""
@@ -211,4 +224,8 @@ def _edges(sla_us: int) -> list[int]:
 
 
 def _source(verdict: Verdict) -> str:
-    return Source.Name(verdict.source).removeprefix("SOURCE_").lower()
+    return _name_of(verdict.source)
+
+
+def _name_of(source: "Source.ValueType") -> str:
+    return Source.Name(source).removeprefix("SOURCE_").lower()

@@ -1,0 +1,1 @@
+"""Prometheus alerts as code: what is recorded, and what wakes whom."""
