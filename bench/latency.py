@@ -37,8 +37,7 @@ class Hops:
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Send requests through both, one after the other."""
-        stream = _extractor(stand), _model(stand), _rendezvous(stand)
-        ours = _drive(stand, stream, REQUESTS, ANSWERS, _HOPS, Pace.of(HOPS_PER_S, scale))
+        ours = _drive(stand, _stream(stand), REQUESTS, ANSWERS, _HOPS, Pace.of(HOPS_PER_S, scale))
         for arrival in ours:
             if Answer.FromString(arrival.value).source != Source.SOURCE_MODEL:
                 raise BenchError(f"a request was not answered by its model within {_HOPS_SLA_US} us")
@@ -77,8 +76,8 @@ def _prepare(stand: Stand, scale: Scale) -> None:
     """
     Do once for both what both need.
 
-    A new broker interprets its own code at first, and is many times slower for it: what it does later is
-    done often enough that it gets compiled.
+    A new broker interprets its own code at first, and is many times slower for it: what either chain asks of
+    it later is done often enough that it gets compiled.
     """
     if not stand.once("latency"):
         return
@@ -91,6 +90,11 @@ def _prepare(stand: Stand, scale: Scale) -> None:
     stand.create(*_BARE)
     pace = Pace(_WARM_UP_PER_S, scale.broker_warm_up_s, 0.1)
     _drive(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS, pace)
+    _drive(stand, _stream(stand), REQUESTS, ANSWERS, _HOPS, pace)
+
+
+def _stream(stand: Stand) -> list[ProcessSpec]:
+    return [_extractor(stand), _model(stand), _rendezvous(stand)]
 
 
 def _drive(
