@@ -3,6 +3,8 @@
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -229,3 +231,39 @@ def test_a_service_that_hangs_is_named_after_the_timeout_and_then_not_counted_on
         assert (changed.exit_code, changed.stderr) == (0, "acknowledged by 4 services\n")
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def test_an_answer_is_explained_and_what_goes_on_is_watched(cli: Cli) -> None:
+    cli.apply(renamed("told"))
+    cli.data("send", "told", "--field", "alcohol=9.4", "--id", "why")
+    wait_until(lambda: cli.run("explain", "told", "why", "-o", "json").exit_code == 0, 30, "it is answered")
+
+    (told,) = cli.data("explain", "told", "why")
+    assert str(told["summary"]).endswith(": the route has no model yet.")
+    assert "The route's default was given" in cli.run("explain", "told", "why").stdout
+    missing = cli.run("explain", "told", "nobody")
+    assert (missing.exit_code, "look further back" in missing.stderr) == (1, True)
+
+    frame = cli.run("watch", "told", "--once")
+    assert (frame.exit_code, "told  revision 1" in frame.stdout) == (0, True)
+    assert "gateway-0" in frame.stdout
+    assert cli.run("watch", "nowhere").exit_code == 1
+
+
+def test_a_route_is_shown_again_when_it_changes(cli: Cli) -> None:
+    cli.apply(renamed("followed"))
+    command = [sys.executable, "-c", "from rendezvous_cli.main import app; app()"]
+    arguments = ["get", "routes", "followed", "--watch", "-o", "json", "-b", cli.bootstrap_servers]
+    with subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True) as watching:
+        assert watching.stdout is not None
+        try:
+            # The first list ends with its bracket, in a line by itself.
+            assert '"revision": 1' in "".join(iter(watching.stdout.readline, "]\n"))
+            cli.apply(renamed("followed").replace("5.6", "6.5"))
+            assert json.loads(watching.stdout.readline())["revision"] == 2
+            watching.send_signal(signal.SIGINT)
+            assert watching.wait(30) == 130
+        finally:
+            watching.kill()
+    at = cli.run("get", "routes", "--watch", "--at", "0")
+    assert (at.exit_code, "leave out --at" in at.stderr) == (2, True)

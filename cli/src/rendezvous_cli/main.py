@@ -19,6 +19,8 @@ _MODULES: Final = {
     "get": ("get",),
     "describe": ("describe",),
     "history": ("history", "audit"),
+    "watch": ("watch",),
+    "explain": ("explain",),
     "schema": ("schema",),
     "model_check": ("model",),
     "send": ("send",),

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
@@ -84,6 +84,19 @@ def show_rows(rows: Sequence[Row], columns: Sequence[str], output: Output, *, em
         note(empty)
 
 
+def show_line(row: Row, columns: Sequence[str], output: Output) -> None:
+    """Write *row* by itself, at once: a line of *columns* or of JSON, or a document of YAML."""
+    match output:
+        case Output.TABLE:
+            sys.stdout.write("  ".join(_cell(row.get(column)) or "-" for column in columns) + "\n")
+        case Output.JSON:
+            sys.stdout.write(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n")
+        case Output.YAML:
+            sys.stdout.write("---\n")
+            show_data(row, output)
+    sys.stdout.flush()
+
+
 def show_record(record: Row, output: Output) -> None:
     """Write *record*: a line for each member, or all of it as JSON or YAML."""
     if output is not Output.TABLE:
@@ -93,6 +106,11 @@ def show_record(record: Row, output: Output) -> None:
     for key, value in record.items():
         table.add_row(f"[bold]{key}", _escaped(_cell(value)))
     _stdout().print(table)
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Write text, line by line, without what could move the cursor."""
+    sys.stdout.writelines(_visible(line) + "\n" for line in lines)
 
 
 def show_data(data: object, output: Output) -> None:

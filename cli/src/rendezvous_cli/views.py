@@ -170,7 +170,7 @@ def revision_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
     """Return every revision of every route, newest first, with the partitions that it has passed."""
     rows = []
     for name, entry in sorted(state.routes.items()):
-        passed = _passed(name, heard.values())
+        passed = passed_partitions(name, heard.values())
         rows += [
             _route_row(revision)
             | {
@@ -184,7 +184,7 @@ def revision_rows(state: State, heard: Mapping[str, Heard]) -> list[Row]:
     return rows
 
 
-def _passed(route: str, heard: Iterable[Heard]) -> dict[int, int]:
+def passed_partitions(route: str, heard: Iterable[Heard]) -> dict[int, int]:
     """Return, by partition, the newest revision of *route* that an input carried, as any service saw it."""
     newest: dict[int, int] = {}
     for each in heard:

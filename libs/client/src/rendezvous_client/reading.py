@@ -1,7 +1,7 @@
 """Reading one topic from its beginning or its end, without a group."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import Final, Self
 
@@ -22,16 +22,25 @@ class TopicReader:
     """
     Reads all partitions of *topic*; close it.
 
-    It begins where the topic begins, or *at_end*, where it ends now: all that is written from here on.
+    It begins where the topic begins, or *at_end*, where it ends now: all that is written from here on; with
+    *back*, so many records before that in each partition. *since_ms*: with the first record of that time, in
+    milliseconds since the epoch.
     """
 
-    def __init__(self, kafka: Kafka, topic: str, *, at_end: bool = False) -> None:
+    def __init__(
+        self, kafka: Kafka, topic: str, *, at_end: bool = False, back: int = 0, since_ms: int | None = None
+    ) -> None:
         self._kafka = kafka
         self._topic = topic
         self._consumer = Consumer(kafka.consumer_config())
         try:
             self.partitions = self._count_partitions()
-            self._positions = {number: self._bounds(number)[at_end] for number in range(self.partitions)}
+            bounds = {number: self._bounds(number) for number in range(self.partitions)}
+            self._positions = {
+                number: max(low, high - back) if at_end else low for number, (low, high) in bounds.items()
+            }
+            if since_ms is not None:
+                self._positions |= self._at(since_ms, bounds)
         except BaseException:
             self.close()
             raise
@@ -76,6 +85,18 @@ class TopicReader:
                 time.sleep(_SLICE_S)
             else:
                 return low, high
+
+    def _at(self, since_ms: int, bounds: Mapping[int, tuple[int, int]]) -> dict[int, int]:
+        """Return where the first records from *since_ms* on stand, by partition."""
+        asked = [TopicPartition(self._topic, number, since_ms) for number in bounds]
+        try:
+            found = self._consumer.offsets_for_times(asked, timeout=self._kafka.timeout_s)
+        except KafkaException as error:
+            raise self._kafka.explain(error, self._topic) from error
+        # Below zero: nothing is as new as that.
+        return {
+            each.partition: each.offset if each.offset >= 0 else bounds[each.partition][1] for each in found
+        }
 
     def read(self, timeout_s: float) -> list[Message]:
         """Return what is there, in the order of each partition; waits up to *timeout_s* for the first."""
