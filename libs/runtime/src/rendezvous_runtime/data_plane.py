@@ -13,6 +13,7 @@ from rendezvous_runtime.loop import Loop
 from rendezvous_runtime.metrics import PlaneMetrics
 from rendezvous_runtime.settings import ServiceSettings
 from rendezvous_runtime.stream import Handler, Send
+from rendezvous_runtime.tracing import BatchTraces
 
 _LOG: Final = structlog.get_logger(__name__)
 
@@ -26,20 +27,27 @@ class DataPlane:
     """
 
     def __init__(
-        self, handler: Handler, settings: ServiceSettings, *, clock: Clock, metrics: PlaneMetrics
+        self,
+        handler: Handler,
+        settings: ServiceSettings,
+        *,
+        clock: Clock,
+        metrics: PlaneMetrics,
+        traces: BatchTraces | None = None,
     ) -> None:
         self.failure: Exception | None = None
         self._handler = handler
         self._settings = settings
         self._clock = clock
         self._metrics = metrics
+        self._traces = traces
         self._loop: Loop | None = None
         self._thread = threading.Thread(target=self._run, name=f"data-plane-{settings.service}", daemon=True)
 
     def start(self) -> None:
         """Connect and begin; returns at once. Raises DataPlaneError if the clients' settings cannot be."""
         try:
-            self._loop = Loop(self._handler, self._settings, self._clock, self._metrics)
+            self._loop = Loop(self._handler, self._settings, self._clock, self._metrics, self._traces)
         except KafkaException as error:
             raise DataPlaneError(f"the Kafka client refuses its settings: {error.args[0].str()}") from error
         self._thread.start()

@@ -24,6 +24,7 @@ from rendezvous_runtime.reader import Reader
 from rendezvous_runtime.recovery import recover
 from rendezvous_runtime.settings import ServiceSettings
 from rendezvous_runtime.stream import Handler, SupportsBackPressure, SupportsDrain, SupportsRecovery
+from rendezvous_runtime.tracing import BatchTraces
 
 _LOG: Final = structlog.get_logger(__name__)
 
@@ -41,13 +42,19 @@ class Loop:
     """One handler on one consumer and one producer. Only *stop* and delivery.send are for other threads."""
 
     def __init__(
-        self, handler: Handler, settings: ServiceSettings, clock: Clock, metrics: PlaneMetrics
+        self,
+        handler: Handler,
+        settings: ServiceSettings,
+        clock: Clock,
+        metrics: PlaneMetrics,
+        traces: BatchTraces | None = None,
     ) -> None:
         self._handler = handler
         # Asked once: the check costs more than the call.
         self._drains = handler if isinstance(handler, SupportsDrain) else None
         self._recovers = handler if isinstance(handler, SupportsRecovery) else None
         self._fills = handler if isinstance(handler, SupportsBackPressure) else None
+        self._traces = traces
         self._settings = settings
         self._clock = clock
         self.broker = BrokerState(settings.bootstrap_servers)
@@ -151,14 +158,20 @@ class Loop:
 
     def _handle(self, batch: list[Message], now: Now) -> None:
         if batch:
-            self.delivery.produce(self._handler.on_records(batch, now))
+            sends = self._handler.on_records(batch, now)
+            if self._traces is not None:
+                sends = self._traces.on_records(batch, sends, now)
+            self.delivery.produce(sends)
             self._figures.handled(batch, now.mono, self._clock.now().mono)
         due = self._handler.next_time()
         if due is not None and due <= now.mono:
             self._figures.late(now.mono - due)
         elif not batch:
             return
-        self.delivery.produce(self._handler.on_time(now))
+        sends = self._handler.on_time(now)
+        if self._traces is not None:
+            sends = self._traces.on_time(sends, now)
+        self.delivery.produce(sends)
         self._unmarked += len(batch) or 1
 
     def _after_a_gap(self, batch: list[Message]) -> list[Message]:

@@ -78,6 +78,12 @@ class ServiceSettings(KafkaSettings):
         default=1.0, gt=0, le=60, description="time between two messages on status, in seconds"
     )
 
+    traces_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/\s]+(/\S*)?$",
+        description="where spans go by OTLP over HTTP, like http://127.0.0.1:4318/v1/traces; none: no traces",
+    )
+
     @model_validator(mode="before")
     @classmethod
     def _name(cls, data: dict[str, object]) -> dict[str, object]:

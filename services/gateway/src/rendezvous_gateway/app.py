@@ -1,12 +1,14 @@
 """Puts the gateway together."""
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from aiohttp import web
 from prometheus_client import CollectorRegistry
 from rendezvous_runtime.clock import Clock, SystemClock
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.shell import ServiceApp, create_service_app
+from rendezvous_runtime.tracing import start_tracing
 
 from rendezvous_gateway.admission import Limits
 from rendezvous_gateway.asking import Asking
@@ -25,6 +27,9 @@ from rendezvous_gateway.server import HttpServer, create_web
 from rendezvous_gateway.settings import GatewaySettings
 from rendezvous_gateway.streaming import Streaming
 
+if TYPE_CHECKING:
+    from rendezvous_runtime.tracing.spans import Tracing
+
 
 def create_app(
     settings: GatewaySettings, *, clock: Clock | None = None, registry: CollectorRegistry | None = None
@@ -34,7 +39,8 @@ def create_app(
     registry = registry or CollectorRegistry()
     control = ControlView()
     metrics = GatewayMetrics(registry)
-    exchange = Exchange(Desk(read_limits(settings), metrics.answered), clock)
+    tracing = start_tracing(settings, rate=settings.traces_rate)
+    exchange = make_exchange(Desk(read_limits(settings), metrics.answered), clock, tracing)
     registry.register(DeskCollector(exchange.desk))
     feed = AnswerFeed(exchange, settings.service)
     readiness = Readiness(feed.waiting_for)
@@ -51,6 +57,7 @@ def create_app(
         registry=registry,
         waiting_for=readiness.own,
         services=[server],
+        tracing=tracing,
     )
     exchange.connect(app.data_plane)
     readiness.surround(lambda: app.parts.readiness().detail or None)
@@ -73,6 +80,15 @@ def endpoints(
         *Streaming(questions, exchange, clock, settings.stream_window, settings.max_body_bytes).endpoints(),
         *Inference(questions, exchange, readiness, settings.max_rows).endpoints(),
     ]
+
+
+def make_exchange(desk: Desk, clock: Clock, tracing: "Tracing | None") -> Exchange:
+    """Return the exchange of *desk*; what it does is traced if there is *tracing*."""
+    if tracing is None:
+        return Exchange(desk, clock)
+    from rendezvous_gateway.tracing import TracedExchange  # noqa: PLC0415 - it needs OpenTelemetry
+
+    return TracedExchange(desk, clock, tracing)
 
 
 def add_status_page(

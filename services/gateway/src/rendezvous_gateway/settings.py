@@ -27,6 +27,12 @@ class GatewaySettings(ServiceSettings):
     )
     max_rows: int = Field(1_000, ge=1, description="rows of one Open Inference request")
     stream_window: int = Field(4_000, ge=1, description="most lines of one stream in flight")
+    traces_rate: float = Field(
+        0.01,
+        ge=0,
+        le=1,
+        description="share of the requests without a traceparent that are traced, where an endpoint is set",
+    )
     status_page: bool = Field(default=True, description="whether /status shows how routes and services are")
     remember_bytes: int = Field(
         64 * MEBIBYTE, ge=0, description="answers kept for repeated requests, oldest forgotten first"

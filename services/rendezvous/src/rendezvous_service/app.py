@@ -25,5 +25,5 @@ def create_app(
     )
     RouteMetrics(registry, control)
     return create_service_app(
-        settings, handler, control, clock=clock, registry=registry, describe=handler.describe
+        settings, handler, control, clock=clock, registry=registry, describe=handler.describe, joins=True
     )

@@ -1,8 +1,9 @@
 """The composition root that every service shares: a Faust application around one handler."""
 
+import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import faust
 from faust.app.base import BootStrategy
@@ -32,6 +33,10 @@ from rendezvous_runtime.shell.views import views as shell_views
 from rendezvous_runtime.shell.web import ServiceWeb
 from rendezvous_runtime.status import Describe, undescribed
 from rendezvous_runtime.stream import Handler
+from rendezvous_runtime.tracing import BatchTraces, start_tracing
+
+if TYPE_CHECKING:
+    from rendezvous_runtime.tracing.spans import Tracing
 
 # Of the grace period: the rest is for the service's own parts, the last status and Faust.
 _PLANES_SHARE: Final = 0.8
@@ -66,6 +71,7 @@ class ServiceApp(faust.App):
     data_plane: DataPlane
     parts: Parts
     heartbeat: Heartbeat
+    tracing: "Tracing | None"
 
     @property
     def web_port(self) -> int:
@@ -96,6 +102,8 @@ class ServiceApp(faust.App):
             status = self.parts.status()
             status.stopping = self.data_plane.failure is None
             await self.heartbeat.try_send(status)
+        if self.tracing is not None:
+            await asyncio.to_thread(self.tracing.close)
         await super().on_stop()
 
 
@@ -111,6 +119,8 @@ def create_service_app(
     describe: Describe = undescribed,
     views: Callable[[ServiceApp], None] | None = None,
     services: Sequence[Service] = (),
+    joins: bool = False,
+    tracing: "Tracing | None" = None,
 ) -> ServiceApp:
     """
     Return the application of a service; nothing is connected before it is run.
@@ -119,13 +129,17 @@ def create_service_app(
     *waiting_for* says what the service itself still needs before it is ready. *may_start* holds the data
     plane back until the service can handle records: who joins its group before takes partitions away from
     one that can. *describe* completes each Status, *views* adds web views, *services* run beside the plane.
+    *joins*: scores meet their input in *handler*, which traces show; *tracing* is the service's own, if it
+    has one before this.
     """
     clock = clock or SystemClock()
     registry = registry or CollectorRegistry()
     ProcessCollector(registry=registry)
     app = _faust_app(settings)
     follower = ControlFollower(control, read_control_keys(settings.control_keys))
-    app.data_plane = DataPlane(handler, settings, clock=clock, metrics=PlaneMetrics(registry))
+    app.tracing = tracing or start_tracing(settings)
+    traces = _hop_traces(app.tracing, clock, joins=joins)
+    app.data_plane = DataPlane(handler, settings, clock=clock, metrics=PlaneMetrics(registry), traces=traces)
     app.parts = Parts(
         settings=settings,
         clock=clock,
@@ -146,6 +160,14 @@ def create_service_app(
     if views is not None:
         views(app)
     return app
+
+
+def _hop_traces(tracing: "Tracing | None", clock: Clock, *, joins: bool) -> BatchTraces | None:
+    if tracing is None:
+        return None
+    from rendezvous_runtime.tracing.hops import HopTraces  # noqa: PLC0415 - it needs OpenTelemetry
+
+    return HopTraces(tracing, clock, joins=joins)
 
 
 def _faust_app(settings: ServiceSettings) -> ServiceApp:
