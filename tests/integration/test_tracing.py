@@ -47,7 +47,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def tracing(receiver: Receiver) -> Iterator[Tracing]:
-    made = start_tracing(RendezvousSettings(traces_endpoint=receiver.endpoint))
+    made = start_tracing(RendezvousSettings.model_validate({"traces_endpoint": receiver.endpoint}))
     assert made is not None
     yield made
     made.close()
