@@ -1,6 +1,6 @@
 """How the client reaches the broker."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -11,7 +11,7 @@ from rendezvous_client.errors import ClientError, MissingTopicError, Unreachable
 # Brokers take 1,048,588 bytes in a record as they come; the rest is left for keys and headers.
 MAX_RECORD_BYTES: Final = 1_000_000
 
-Config = dict[str, str | int | float | bool]
+Config = dict[str, str | int | float | bool | Callable[[KafkaError], None]]
 
 _SECURITY: Final = {
     "RENDEZVOUS_SECURITY_PROTOCOL": "security.protocol",
@@ -37,6 +37,7 @@ class Kafka:
     bootstrap_servers: str
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold a password
     timeout_s: float = 3.0
+    _refusals: list[str] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def consumer_config(self) -> Config:
         """Return the configuration of a reader that joins no group and commits nothing."""
@@ -71,11 +72,22 @@ class Kafka:
             "allow.auto.create.topics": False,
             # What fails is raised; the library's own lines would say it again on stderr.
             "log_level": 0,
+            "error_cb": self._note,
         }
+
+    def _note(self, error: KafkaError) -> None:
+        # What fails for this says only that nothing has answered in time.
+        if error.code() in _NOT_LET_IN:
+            self._refusals.append(error.str())
 
     def explain(self, error: KafkaException | KafkaError, topic: str) -> ClientError:
         """Return *error*, met on *topic*, as one of this package."""
         cause = error.args[0] if isinstance(error, KafkaException) else error
+        if cause.code() in _AWAY and self._refusals:
+            return ClientError(
+                f"the broker at {self.bootstrap_servers} does not let us in, or is another than it should be:"
+                f" {self._refusals[-1]}; correct RENDEZVOUS_SECURITY_PROTOCOL, _SASL_… and _SSL_…"
+            )
         if cause.code() in _AWAY:
             return UnreachableError(
                 f"no broker answers at {self.bootstrap_servers}: start it, or name another"
@@ -94,6 +106,12 @@ _AWAY: Final = frozenset(
         KafkaError._TIMED_OUT,  # noqa: SLF001 as above
         KafkaError._MSG_TIMED_OUT,  # noqa: SLF001 as above
         KafkaError._RESOLVE,  # noqa: SLF001 as above
+    }
+)
+_NOT_LET_IN: Final = frozenset(
+    {
+        KafkaError._AUTHENTICATION,  # noqa: SLF001 as above
+        KafkaError._SSL,  # noqa: SLF001 as above
     }
 )
 _MISSING: Final = frozenset(

@@ -64,6 +64,7 @@ class TopicReader:
         try:
             metadata = self._consumer.list_topics(self._topic, timeout=self._kafka.timeout_s)
         except KafkaException as error:
+            self._consumer.poll(0)  # hands out what the broker has said meanwhile
             raise self._kafka.explain(error, self._topic) from error
         topic = metadata.topics[self._topic]
         if topic.error is not None:
