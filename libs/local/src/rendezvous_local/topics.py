@@ -51,8 +51,14 @@ def create_topics(
 def _await_partitions(admin: AdminClient, name: str, count: int) -> None:
     """Wait until each partition has a leader: the broker learns of a new topic a little later."""
     deadline = time.monotonic() + _TIMEOUT_S
-    while time.monotonic() < deadline:
-        topic = admin.list_topics(timeout=_TIMEOUT_S).topics.get(name)
+    why = "no leaders"
+    while (left := deadline - time.monotonic()) > 0:
+        try:
+            topic = admin.list_topics(timeout=left).topics.get(name)
+        except KafkaException as error:
+            why = f"not been seen again ({error.args[0].str()})"
+            time.sleep(_POLL_S)
+            continue
         partitions = topic.partitions.values() if topic else ()
         if partitions and len(partitions) != count:
             raise LocalError(
@@ -62,4 +68,4 @@ def _await_partitions(admin: AdminClient, name: str, count: int) -> None:
         if partitions and all(partition.leader >= 0 for partition in partitions):
             return
         time.sleep(_POLL_S)
-    raise NotReadyError(f"topic {name} has no leaders {_TIMEOUT_S:g} s after it was created")
+    raise NotReadyError(f"topic {name} has {why}, {_TIMEOUT_S:g} s after it was created")
