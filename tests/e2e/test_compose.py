@@ -11,8 +11,10 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 import pytest
-from rendezvous_client import Answered, ClientError, GatewayAsker, Question
+from docker.models.containers import Container  # type: ignore[import-untyped]  # it has no types
+from rendezvous_client import Answered, ClientError, GatewayAsker, Kafka, Question, read_status
 from rendezvous_local.ports import free_port
+from scoring.v1.status_pb2 import DeploymentState
 
 from examples.wine.dataset import Wines, read_wines
 from tests.support.compose import Compose, why_no_compose
@@ -23,11 +25,11 @@ pytestmark = [pytest.mark.docker, pytest.mark.timeout(1_200)]
 PROJECT: Final = "rendezvous-test"
 PORTS: Final = ("GATEWAY", "KAFKA", "PROMETHEUS", "GRAFANA")
 OURS: Final = (
-    "wine-forest-2",
     "gateway",
     "feature-extractor",
     "rendezvous",
     "decoy",
+    "operator",
     "wine-forest-1",
     "canary",
     "wine-mlp-1",  # long after the champion, so that one of the two is always there
@@ -35,10 +37,12 @@ OURS: Final = (
 # All but Grafana, which shows what Prometheus has: nothing here asks it.
 STAYING: Final = ("kafka", *OURS, "prometheus")
 ONCE: Final = ("topics", "models")
-BUILT: Final = (*ONCE, "gateway", "feature-extractor", "rendezvous", "decoy", "wine-forest-1", "canary")
+BUILT: Final = (*ONCE, *(name for name in OURS if name != "wine-mlp-1"))  # its image is another's
 FIRST_ANSWER_S: Final = 60.0
 PATIENCE_S: Final = 60.0
 SECOND: Final = "wine-forest@2"
+DEPLOYMENT: Final = "wine-forest-2"
+READY: Final = DeploymentState.DEPLOYMENT_STATE_READY
 USER: Final = "10001:10001"
 
 
@@ -49,6 +53,7 @@ class Wine:
     compose: Compose
     gateway: str
     prometheus: str
+    kafka: Kafka
     wines: Wines
     # How many want each processor before it is up: 1, or more on a machine that others use as well.
     crowd: float = 1.0
@@ -83,6 +88,16 @@ class Wine:
         assert answer is not None
         return answer
 
+    def deployment_state(self) -> int | None:
+        """Return what a live operator says of the deployment, or None."""
+        try:
+            heard = read_status(self.kafka).values()
+        except ClientError:
+            return None
+        statuses = (each.status for each in heard if each.is_live(time.time()))
+        said = (each for status in statuses for each in status.deployments)
+        return next((each.state for each in said if each.deployment == DEPLOYMENT), None)
+
     def query(self, expression: str) -> dict[str, float]:
         """Return what Prometheus answers, by the label instance."""
         url = f"{self.prometheus}/api/v1/query?query={quote(expression)}"
@@ -104,7 +119,8 @@ def wine() -> Iterator[Wine]:
         began = time.monotonic()
         compose.run("up", "--detach", "--no-build", *STAYING)
         gateway, prometheus = (f"http://127.0.0.1:{ports[name]}" for name in ("GATEWAY", "PROMETHEUS"))
-        wine = Wine(compose, gateway, prometheus, read_wines(), crowd)
+        kafka = Kafka(f"127.0.0.1:{ports['KAFKA']}")
+        wine = Wine(compose, gateway, prometheus, kafka, read_wines(), crowd)
         wine.wait_answered(FIRST_ANSWER_S * crowd)
         wine.first_answer_s = time.monotonic() - began
         yield wine
@@ -112,6 +128,13 @@ def wine() -> Iterator[Wine]:
 
 def said(answer: Answered) -> tuple[object, ...]:
     return answer.outputs, answer.source, answer.model, answer.revision, answer.tier, answer.rule
+
+
+def confined(container: Container) -> dict[str, object]:
+    """Return what Docker keeps the container from."""
+    host = container.attrs["HostConfig"]
+    names = ("ReadonlyRootfs", "CapDrop", "SecurityOpt", "Memory", "PidsLimit", "CpuShares", "Init")
+    return {"User": container.attrs["Config"]["User"], **{name: host[name] for name in names}}
 
 
 def test_the_first_answer_of_a_model_comes_within_a_minute(wine: Wine) -> None:
@@ -129,7 +152,8 @@ def test_no_container_of_ours_may_do_more_than_it_has_to(wine: Wine) -> None:
     for name in (*OURS, *ONCE):
         attrs = containers[name].attrs
         host = attrs["HostConfig"]
-        assert attrs["Config"]["User"] == USER, name
+        # The engine's socket is root's.
+        assert attrs["Config"]["User"] == ("0:0" if name == "operator" else USER), name
         assert (host["ReadonlyRootfs"], host["CapDrop"], host["Memory"] > 0) == (True, ["ALL"], True), name
         assert "no-new-privileges:true" in host["SecurityOpt"], name
         labels = attrs["Config"]["Labels"]
@@ -137,7 +161,9 @@ def test_no_container_of_ours_may_do_more_than_it_has_to(wine: Wine) -> None:
         assert labels["org.opencontainers.image.version"], name
 
 
-@pytest.mark.parametrize(("service", "java"), [("rendezvous", False), ("decoy", False), ("canary", True)])
+@pytest.mark.parametrize(
+    ("service", "java"), [("rendezvous", False), ("decoy", False), ("operator", False), ("canary", True)]
+)
 def test_an_image_holds_what_its_service_needs_and_not_what_built_it(
     wine: Wine, service: str, java: bool
 ) -> None:
@@ -171,6 +197,40 @@ def test_the_demo_rolls_a_champion_out_while_questions_are_asked(wine: Wine) -> 
     assert (before.revision, after.revision) == (1, 2)
     assert f"{SECOND} took over: True" in shown.stdout
     assert said(wine.ask(name=before.id)) == said(before)
+
+
+def test_the_champion_runs_in_a_container_that_the_operator_made_and_is_scraped(wine: Wine) -> None:
+    container = wine.compose.deployed()[DEPLOYMENT]
+    canary = wine.compose.containers()["canary"]
+    assert confined(container) == confined(canary)
+    assert set(container.attrs["NetworkSettings"]["Networks"]) == {f"{PROJECT}_default"}
+    up = f'up{{deployment="{DEPLOYMENT}"}}'
+    wait_until(lambda: list(wine.query(up).values()) == [1.0], PATIENCE_S, "it is scraped", every_s=0.5)
+
+
+def test_the_champion_is_killed_by_hand_and_comes_back(wine: Wine) -> None:
+    before = wine.answered("before-hand")
+    killed = wine.compose.deployed()[DEPLOYMENT]
+    killed.kill()
+    assert wine.ask().route == "wine"
+    wine.wait_answered()
+
+    def back() -> bool:
+        wine.ask()
+        there = wine.compose.deployed().get(DEPLOYMENT)
+        return there is not None and there.id != killed.id and wine.ask().model == SECOND
+
+    wait_until(back, PATIENCE_S, f"{SECOND} answers again", every_s=0.5)
+    assert said(wine.ask(name=before.id)) == said(before)
+
+
+def test_an_operator_that_crashes_finds_its_container_again(wine: Wine) -> None:
+    before = wine.compose.deployed()[DEPLOYMENT]
+    wine.compose.crash("operator")
+    wine.compose.wait_healthy("operator")
+    wait_until(lambda: wine.deployment_state() == READY, PATIENCE_S, "the operator sees it", every_s=0.5)
+    after = wine.compose.deployed()[DEPLOYMENT]
+    assert (after.id, after.attrs["State"]["StartedAt"]) == (before.id, before.attrs["State"]["StartedAt"])
 
 
 @pytest.mark.parametrize("service", STAYING)
@@ -208,6 +268,7 @@ def test_what_somebody_killed_stays_down_until_it_is_brought_up_and_changes_noth
 
 def test_every_container_stops_in_order_before_docker_loses_patience(wine: Wine) -> None:
     wine.compose.run("stop", *OURS)
+    assert wine.compose.deployed() == {}, "the operator did not take its containers along"
     assert {name: wine.compose.state(name)["ExitCode"] for name in OURS} == dict.fromkeys(OURS, 0)
 
 

@@ -12,6 +12,7 @@ import docker  # type: ignore[import-untyped]  # it has no types
 import pytest
 from docker.errors import DockerException  # type: ignore[import-untyped]  # as above
 from docker.models.containers import Container  # type: ignore[import-untyped]  # as above
+from rendezvous_operator.docker_engine import DEPLOYMENT, OWNER
 
 from tests.support.polling import wait_until
 
@@ -49,13 +50,13 @@ class Compose:
         self._client = docker.from_env()
 
     def __enter__(self) -> Self:
-        self.down()
+        self._remove_all()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.down()
+        self._remove_all()
         self._client.close()
 
     def run(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
@@ -87,11 +88,16 @@ class Compose:
         found = self._client.containers.list(all=True, filters={"label": self._label})
         return {each.labels["com.docker.compose.service"]: each for each in found}
 
+    def deployed(self) -> dict[str, Container]:
+        """Return the containers that the project's operator has, running or not, by their deployment."""
+        found = self._client.containers.list(all=True, filters={"label": f"{OWNER}={self.project}"})
+        return {each.labels[DEPLOYMENT]: each for each in found}
+
     def left(self) -> list[str]:
         """Return the containers, volumes and networks that the project has."""
         volumes = self._client.volumes.list(filters={"label": self._label})
         networks = self._client.networks.list(filters={"label": self._label})
-        return [*self.containers(), *(each.name or "" for each in [*volumes, *networks])]
+        return [*self.containers(), *self.deployed(), *(each.name or "" for each in [*volumes, *networks])]
 
     def state(self, service: str) -> dict[str, Any]:
         """Return what Docker says of the state of a service's container."""
@@ -117,6 +123,12 @@ class Compose:
     def wait_healthy(self, service: str, timeout_s: float = 90) -> None:
         """Return once the service's container is healthy."""
         wait_until(lambda: self.health(service) == "healthy", timeout_s, f"{service} is healthy", every_s=0.5)
+
+    def _remove_all(self) -> None:
+        # An operator that was killed has not taken its containers along.
+        for container in self.deployed().values():
+            container.remove(force=True)
+        self.down()
 
     @property
     def _label(self) -> str:

@@ -16,8 +16,8 @@ from rendezvous_client import ClientError, read_state
 from examples.wine.compose.command_line import start
 from examples.wine.compose.settings import ROUTE, Settings
 
-ATTEMPTS: Final = 3
-PAUSE_S: Final = 2.0
+ATTEMPTS: Final = 10
+PAUSE_S: Final = 3.0
 
 
 def next_champion(settings: Settings) -> str:
@@ -27,16 +27,13 @@ def next_champion(settings: Settings) -> str:
 
 
 def bring_in(settings: Settings) -> int:
-    """Publish all models and the route, again if that fails; what is so already stays untouched."""
+    """Publish all models and the route, if the log has no route; what is so already stays untouched."""
+    if ROUTE in read_state(settings.kafka).routes:
+        print(f"the log has the route {ROUTE} already: nothing is changed")
+        return 0
     first = str(settings.trained / "policy.yaml")
     how = ("--no-wait", "--author", "examples/wine", "--reason", "the models of the example")
-    code = 1
-    for attempt in range(ATTEMPTS):
-        time.sleep(PAUSE_S * attempt)
-        code = start("apply", "-f", first, "-f", "-", *how, stdin=next_champion(settings)).wait()
-        if code == 0:
-            break
-    return code
+    return start("apply", "-f", first, "-f", "-", *how, stdin=next_champion(settings)).wait()
 
 
 def main() -> int:
@@ -45,15 +42,17 @@ def main() -> int:
     if settings.models != settings.trained:
         for document in settings.trained.glob("*.pmml"):
             shutil.copy(document, settings.models)
-    try:
-        state = read_state(settings.kafka)
-    except ClientError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    if ROUTE in state.routes:
-        print(f"the log has the route {ROUTE} already: nothing is changed")
-        return 0
-    return bring_in(settings)
+    # A broker that has just begun may let go of its topics again while all others begin.
+    for left in reversed(range(ATTEMPTS)):
+        try:
+            code = bring_in(settings)
+        except ClientError as error:
+            print(f"error: {error}", file=sys.stderr)
+            code = 1
+        if code == 0 or not left:
+            break
+        time.sleep(PAUSE_S)
+    return code
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """
 Shows a roll-out: python -m examples.wine.compose.roll_out.
 
-It asks about wines, publishes the other champion while it goes on asking, and shows who answered before and
-after. Run again, it goes back. Exit codes: 0 every question got an answer and the new champion took over, 1
-not so.
+It has the operator run the other champion, asks about wines, publishes it while it goes on asking, and shows
+who answered before and after. Run again, it goes back. Exit codes: 0 every question got an answer and the new
+champion took over, 1 not so.
 """
 
 import sys
@@ -22,6 +22,7 @@ from rich.console import Console
 from rich.table import Table
 
 from examples.wine.compose.command_line import start
+from examples.wine.compose.deploying import DOCUMENT, NotDeployedError, deploy, deployed_model
 from examples.wine.compose.settings import ROUTE, Settings
 from examples.wine.dataset import TARGET, Wines, read_wines
 
@@ -81,6 +82,9 @@ def roll_out(settings: Settings, wines: Wines, console: Console) -> Run:
     champions = {_champion(settings.trained / name): name for name in POLICIES}
     run = Run(entry.current.number, next(model for model in champions if model != champion))
     policy = champions[run.next]
+    if run.next == deployed_model():
+        console.print(f"The operator is to run {run.next}: rendezvous apply -f {DOCUMENT.name}")
+        console.print(f"{run.next} is ready after {deploy(settings):.0f} s.")
     with GatewayAsker(settings.gateway) as asker:
         answers = _ask(asker, wines)
         _warm_up(answers)
@@ -109,7 +113,7 @@ def main() -> int:
     console = Console() if sys.stdout.isatty() else Console(width=120)
     try:
         run = roll_out(Settings.read(), read_wines(), console)
-    except (ClientError, NoRouteError) as error:
+    except (ClientError, NoRouteError, NotDeployedError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     console.print(table(run))
