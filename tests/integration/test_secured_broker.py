@@ -15,7 +15,7 @@ from tests.support.service import service
 
 pytestmark = pytest.mark.kafka
 
-PATIENCE_S = 40.0
+PATIENCE_S = 90.0
 
 
 @pytest.fixture(scope="module")
