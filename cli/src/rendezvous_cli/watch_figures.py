@@ -21,7 +21,8 @@ class ModelFigures:
     """
     One model on one route: latencies from the request's arrival, in milliseconds, and its scores.
 
-    *deltas*: how far its numbers were from those of the canary on the same request.
+    *late*: of those that scored, at the deadline or after it. *deltas*: how far its numbers were from those
+    of the canary on the same request.
     """
 
     scored: int = 0
@@ -104,13 +105,14 @@ def count(figures: RouteFigures, decision: Decision, canary: str) -> None:
     figures.latencies_ms.append(max(0, answer.answered_at_us - answer.sent_at_us) / 1000)
     if answer.model:
         figures.model(answer.model).chosen += 1
-    for place, arrival in enumerate(decision.arrivals):
+    budget_us = answer.deadline_us - answer.sent_at_us
+    for arrival in decision.arrivals:
         model = figures.model(arrival.model)
         if arrival.status != _OK:
             model.failed += 1
             continue
         model.scored += 1
-        model.late += place >= len(answer.arrivals)
+        model.late += arrival.after_us >= budget_us
         model.latencies_ms.append(arrival.after_us / 1000)
     for name in decision.missing:
         figures.model(name).missing += 1

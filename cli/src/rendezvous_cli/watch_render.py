@@ -57,11 +57,15 @@ def _route(route: RouteView) -> Iterator[RenderableType]:
     yield head
     if route.paused:
         yield Text(f"  paused {route.paused}", style="yellow")
-    yield Padding(_tiers(route), (0, 0, 0, 2))
+    yield _indented(_tiers(route))
     if route.models:
-        yield Padding(_models(route.models), (0, 0, 0, 2))
+        yield _indented(_models(route.models))
     if route.rollout is not None:
-        yield from (Padding(line, (0, 0, 0, 2)) for line in _rollout(route.rollout))
+        yield from map(_indented, _rollout(route.rollout))
+
+
+def _indented(part: RenderableType) -> Padding:
+    return Padding(part, (0, 0, 0, 2), expand=False)
 
 
 def _tiers(route: RouteView) -> Table:

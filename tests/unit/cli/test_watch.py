@@ -48,7 +48,7 @@ def decision(at_ms: int = 0, *, tier: int = 1, late_by_ms: int = 0) -> Decision:
         tier=tier,
         sent_at_us=sent,
         answered_at_us=sent + 12 * MS + late_by_ms * MS,
-        deadline_us=sent + 12 * MS,
+        deadline_us=sent + 15 * MS,
         arrivals=arrivals[:2],
     )
     return Decision(answer=answer, scores=scores, arrivals=arrivals, missing=["slow@1"])
