@@ -10,6 +10,7 @@ from rendezvous_control.state import State
 
 from rendezvous_cli import views
 from rendezvous_cli.changes import known_route
+from rendezvous_cli.deciding import model_use_row, tier_row
 from rendezvous_cli.entries import Row, Wanted, audit_rows
 from rendezvous_cli.errors import CliError
 from rendezvous_cli.options import DEFAULT_BOOTSTRAP, Bootstrap, OutputForm, broker, control_keys
@@ -72,6 +73,12 @@ def describe_model(known: Known, name: str) -> Row:
         for held in each.status.models
         if held.model == name
     ]
+    record["decided"] = [
+        {"instance": each.status.instance, **model_use_row(use)}
+        for each in heard.values()
+        for use in each.status.uses
+        if use.model == name
+    ]
     return record | {"asked for": audit_rows(entries, Wanted(model=name))[-_SHOWN:]}
 
 
@@ -83,7 +90,14 @@ def describe_route(known: Known, name: str) -> Row:
     newest = _found(views.revision_rows(state, heard), "route", name)
     record["passed"] = newest["passed"]
     record["qualities"] = dict(sorted(entry.current.qualities.items()))
-    record["rollout"] = rollout_row(entry) if entry.rollout else None
+    record["rollout"] = rollout_row(entry, heard) if entry.rollout else None
+    record["tiers"] = [
+        {"instance": each.status.instance, **tier_row(tier)}
+        for each in heard.values()
+        for schedule in each.status.schedules
+        if schedule.route == name
+        for tier in schedule.tiers
+    ]
     return record | {"asked for": audit_rows(entries, Wanted(route=name))[-_SHOWN:]}
 
 

@@ -12,6 +12,7 @@ from rendezvous_runtime.shell.state_json import (
     of_data_type,
     rollouts_json,
     route_json,
+    schedules_json,
 )
 from scoring.v1.control_pb2 import (
     AddModel,
@@ -25,7 +26,7 @@ from scoring.v1.control_pb2 import (
     StepVerdict,
     Undeploy,
 )
-from scoring.v1.status_pb2 import DeploymentStatus, RolloutStatus, Status
+from scoring.v1.status_pb2 import DeploymentStatus, RolloutStatus, ScheduleStatus, Status, TierStatus
 
 from tests.support.control import control, model, route
 from tests.unit.control.folding import after
@@ -133,3 +134,22 @@ def test_a_roll_out_is_shown_with_its_course_and_what_the_operator_says_of_its_s
     later = rollouts_json(after(state, step), said)["wine"]
     assert (later["share"], later["detail"], later["here"]) == ("1%", "good", None)
     json.dumps(later)
+
+
+def test_a_schedule_is_shown_with_its_rules_and_what_they_did_here() -> None:
+    tiers = [
+        TierStatus(
+            tier=1, rule="use wine-forest@1", since_us=5, count=3, duration_us=60, min_us=9, max_us=30
+        ),
+        TierStatus(tier=0, rule="default", since_us=2, count=1, duration_us=70, min_us=70, max_us=70),
+    ]
+    status = Status(schedules=[ScheduleStatus(route="wine", tiers=tiers)])
+    shown = schedules_json(folded(), status)["wine"]
+
+    assert (shown["decider"], shown["timeout_us"]) == (["use wine-forest@1"], 70_000)
+    here = shown["here"]
+    assert (here["usage"], here["duration_us"], here["min_us"], here["max_us"]) == (4, 130, 9, 70)
+    assert here["since_us"] == 2
+    assert [tier["rule"] for tier in here["tiers"]] == ["use wine-forest@1", "default"]
+    assert schedules_json(folded(), Status())["wine"]["here"] is None
+    json.dumps(shown)

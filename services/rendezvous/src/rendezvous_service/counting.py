@@ -19,6 +19,7 @@ from rendezvous_runtime.histograms import MILLION, Histogram, Part, Seen, add_se
 from rendezvous_runtime.metrics import SECONDS_US
 from rendezvous_runtime.traced import Traced
 from scoring.v1.answer_pb2 import Source
+from scoring.v1.status_pb2 import ModelUse, Status
 
 from rendezvous_service.metrics import (
     ANSWER_SECONDS,
@@ -31,6 +32,7 @@ from rendezvous_service.metrics import (
     SCORES,
     SLA_USED,
 )
+from rendezvous_service.schedule_use import ScheduleUse, TierUse
 
 _SHARES: Final = (0.1, 0.25, 0.5, 0.75, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 5.0)
 # Verdicts known by identity: those of revisions long gone are let go of. What they counted stays.
@@ -38,6 +40,8 @@ _MOST_VERDICTS: Final = 1_000
 # So many of a route are shown, the newest.
 _REVISIONS: Final = 10
 _SLAS: Final = 5
+# Of the outcomes of scores, those that status has; duplicates and the like are metrics only.
+_IN_USES: Final = frozenset({"in_time", "late"})
 
 
 @dataclass(slots=True)
@@ -53,6 +57,7 @@ class _Way:
     """One way to decide: how often, of that how often when last looked, and the line of its answers."""
 
     line: _Line
+    use: TierUse
     number: int = 0
     told: int = 0
 
@@ -77,6 +82,7 @@ class RendezvousMetrics(Collector):
         self._scores: dict[tuple[str, str], int] = {}
         self._missing: dict[tuple[str, str], int] = {}
         self.traced = Traced()
+        self.schedules = ScheduleUse()
         self.inputs = dict.fromkeys(InputOutcome, 0)
         self.scores: dict[ScoreOutcome, dict[str, int]] = {outcome: {} for outcome in ScoreOutcome}
         self._open = 0
@@ -92,6 +98,7 @@ class RendezvousMetrics(Collector):
                 way = self._way(verdict)
             way.number += 1
             way.line.elapsed.add(box.elapsed_us)
+            way.use.add(box.elapsed_us, box.head.sent_at_us)
         for box, _, missing in effects.decided:
             for model in missing:
                 at = (box.head.route, self._models.label(model))
@@ -135,13 +142,28 @@ class RendezvousMetrics(Collector):
                 for outcome in (ScoreOutcome.IN_TIME, ScoreOutcome.LATE):
                     self._scores.setdefault((label, outcome.name.lower()), 0)
 
+    def report(self, status: Status) -> None:
+        """Write into *status* how routes have decided and what became of scores; any thread may call it."""
+        self.schedules.describe(status)
+        found: dict[str, ModelUse] = {}
+        for (model, outcome), number in self._scores.copy().items():
+            if outcome in _IN_USES:
+                use = found.setdefault(model, ModelUse(model=model))
+                setattr(use, outcome, getattr(use, outcome) + number)
+        for (_, model), number in self._missing.copy().items():
+            found.setdefault(model, ModelUse(model=model)).missing += number
+        for model, number in self.schedules.chosen().items():
+            found.setdefault(model, ModelUse(model=model)).chosen += number
+        status.uses.extend(use for _, use in sorted(found.items()))
+
     def _way(self, verdict: Verdict) -> _Way:
         """Return the way of a *verdict* that is new."""
         if len(self._ways) >= _MOST_VERDICTS:
             self._ways = {key: way for key, way in self._ways.items() if way.number != way.told}
         revision = self._control.state.revision(verdict.route, verdict.revision)
         sla_us = revision.route.sla_us if revision else 0
-        way = self._ways[verdict] = _Way(self._line(verdict.route or OTHER, _source(verdict), sla_us))
+        line = self._line(verdict.route or OTHER, _source(verdict), sla_us)
+        way = self._ways[verdict] = _Way(line, self.schedules.of(verdict))
         return way
 
     def _line(self, route: str, source: str, sla_us: int) -> _Line:

@@ -157,7 +157,8 @@ class Rendezvous:
         return self._held
 
     def describe(self, status: Status) -> None:
-        """Write into *status* which revision was decided by on which partition; any thread may call it."""
+        """Write into *status* by which revisions was decided where, and how; any thread may call it."""
+        self._metrics.report(status)
         for (route, number), revision in self._passed.items():
             status.passed.append(Passed(route=route, partition=number, revision=revision))
 

@@ -85,6 +85,8 @@ class Status(_message.Message):
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     LAG_RECORDS_FIELD_NUMBER: _builtins.int
     ROLLOUTS_FIELD_NUMBER: _builtins.int
+    SCHEDULES_FIELD_NUMBER: _builtins.int
+    USES_FIELD_NUMBER: _builtins.int
     instance: _builtins.str
     service: _builtins.str
     at_us: _builtins.int
@@ -113,6 +115,12 @@ class Status(_message.Message):
     def rollouts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RolloutStatus]:
         """The operator's: the roll-outs that it drives."""
 
+    @_builtins.property
+    def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduleStatus]:
+        """The rendezvous's, since its process started: how its routes decide, and what became of the models' scores."""
+
+    @_builtins.property
+    def uses(self) -> _containers.RepeatedCompositeFieldContainer[Global___ModelUse]: ...
     def __init__(
         self,
         *,
@@ -129,14 +137,120 @@ class Status(_message.Message):
         deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
         lag_records: _builtins.int = ...,
         rollouts: _abc.Iterable[Global___RolloutStatus] | None = ...,
+        schedules: _abc.Iterable[Global___ScheduleStatus] | None = ...,
+        uses: _abc.Iterable[Global___ModelUse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "lag_records", b"lag_records", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "rollouts", b"rollouts", "service", b"service", "stopping", b"stopping"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "lag_records", b"lag_records", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "rollouts", b"rollouts", "schedules", b"schedules", "service", b"service", "stopping", b"stopping", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Status: _TypeAlias = Status  # noqa: Y015
+
+@_typing.final
+class ScheduleStatus(_message.Message):
+    """How a route has decided."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROUTE_FIELD_NUMBER: _builtins.int
+    TIERS_FIELD_NUMBER: _builtins.int
+    route: _builtins.str
+    @_builtins.property
+    def tiers(self) -> _containers.RepeatedCompositeFieldContainer[Global___TierStatus]:
+        """Every tier that has answered, and the default (tier 0), by their order."""
+
+    def __init__(
+        self,
+        *,
+        route: _builtins.str = ...,
+        tiers: _abc.Iterable[Global___TierStatus] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["route", b"route", "tiers", b"tiers"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ScheduleStatus: _TypeAlias = ScheduleStatus  # noqa: Y015
+
+@_typing.final
+class TierStatus(_message.Message):
+    """Answers by one tier, and how long they took from the request's arrival, in microseconds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIER_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    SINCE_US_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    DURATION_US_FIELD_NUMBER: _builtins.int
+    MIN_US_FIELD_NUMBER: _builtins.int
+    MAX_US_FIELD_NUMBER: _builtins.int
+    tier: _builtins.int
+    """1-based place in the schedule; 0: none, and rule says what instead."""
+    rule: _builtins.str
+    """The rule that decided last, as people write it."""
+    since_us: _builtins.int
+    """When it answered first, in microseconds since the epoch."""
+    count: _builtins.int
+    duration_us: _builtins.int
+    min_us: _builtins.int
+    max_us: _builtins.int
+    def __init__(
+        self,
+        *,
+        tier: _builtins.int = ...,
+        rule: _builtins.str = ...,
+        since_us: _builtins.int = ...,
+        count: _builtins.int = ...,
+        duration_us: _builtins.int = ...,
+        min_us: _builtins.int = ...,
+        max_us: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "duration_us", b"duration_us", "max_us", b"max_us", "min_us", b"min_us", "rule", b"rule", "since_us", b"since_us", "tier", b"tier"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TierStatus: _TypeAlias = TierStatus  # noqa: Y015
+
+@_typing.final
+class ModelUse(_message.Message):
+    """What became of a model's scores in the decisions of an instance."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    IN_TIME_FIELD_NUMBER: _builtins.int
+    LATE_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    CHOSEN_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """name@version"""
+    in_time: _builtins.int
+    late: _builtins.int
+    missing: _builtins.int
+    chosen: _builtins.int
+    """So often its outputs were the answer."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        in_time: _builtins.int = ...,
+        late: _builtins.int = ...,
+        missing: _builtins.int = ...,
+        chosen: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["chosen", b"chosen", "in_time", b"in_time", "late", b"late", "missing", b"missing", "model", b"model"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ModelUse: _TypeAlias = ModelUse  # noqa: Y015
 
 @_typing.final
 class Passed(_message.Message):

@@ -7,7 +7,7 @@ from typing import Any
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import Message
 from rendezvous_contracts.gates import format_gate
-from rendezvous_contracts.routes import scoring_models
+from rendezvous_contracts.routes import describe_tier, scoring_models
 from rendezvous_contracts.shares import format_share
 from rendezvous_control.state import DeploymentEntry, ModelEntry, RouteEntry, State
 from scoring.v1.control_pb2 import Model
@@ -122,6 +122,36 @@ def _rollout(entry: RouteEntry) -> Json:
         "detail": rollout.detail,
         "stamp": asdict(rollout.stamp),
         "paused": asdict(entry.paused) if entry.paused else None,
+    }
+
+
+def schedules_json(state: State, status: Status) -> Json:
+    """
+    Return how each route decides, by route: its rules, and since when; `here`: what they did in this process.
+
+    Times are microseconds; `timeout_us` is the route's SLA.
+    """
+    said = {each.route: [plain(tier) for tier in each.tiers] for each in status.schedules}
+    return {
+        name: {
+            "decider": list(map(describe_tier, entry.current.route.schedule)),
+            "timeout_us": entry.current.route.sla_us,
+            "since_us": entry.current.stamp.at_us,
+            "revision": entry.current.number,
+            "here": _schedule(said[name]) if name in said else None,
+        }
+        for name, entry in sorted(state.routes.items())
+    }
+
+
+def _schedule(tiers: list[Json]) -> Json:
+    return {
+        "since_us": min((int(tier["since_us"]) for tier in tiers), default=0),
+        "usage": sum(int(tier["count"]) for tier in tiers),
+        "duration_us": sum(int(tier["duration_us"]) for tier in tiers),
+        "min_us": min((tier["min_us"] for tier in tiers), default=0),
+        "max_us": max((tier["max_us"] for tier in tiers), default=0),
+        "tiers": tiers,
     }
 
 

@@ -19,6 +19,7 @@ from rendezvous_runtime.shell.state_json import (
     plain,
     rollouts_json,
     routes_json,
+    schedules_json,
 )
 
 _Handler = Callable[..., Awaitable[Response]]
@@ -66,8 +67,10 @@ def views(shown: Shown) -> dict[str, _Handler]:
         entry = shown.state.models.get(f"{name}@{version}")
         if entry is None:
             return view.json({"error": f"no model {name}@{version} is registered"}, status=404)
-        held = [each for each in shown.status().models if each.model == f"{name}@{version}"]
-        return view.json(model_json(entry) | {"here": [plain(each) for each in held]})
+        status = shown.status()
+        here = [plain(each) for each in status.models if each.model == f"{name}@{version}"]
+        decided = [plain(each) for each in status.uses if each.model == f"{name}@{version}"]
+        return view.json(model_json(entry) | {"here": here, "decided": decided})
 
     return {
         "/health/live": live,
@@ -95,5 +98,6 @@ _STATE: Final[Mapping[str, Callable[[Shown, Request], Json]]] = {
     "models": _models,
     "deployments": lambda shown, _: {"deployments": deployments_json(shown.state, shown.status())},
     "approvals": lambda shown, _: approvals_json(shown.state),
+    "schedules": lambda shown, _: {"schedules": schedules_json(shown.state, shown.status())},
     "rollouts": lambda shown, _: {"rollouts": rollouts_json(shown.state, shown.status())},
 }
