@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from bench import containers
 from bench.alone import EngineAlone, MailboxMemory
 from bench.join import FaustJoin, InterpretedJoin, Join
 from bench.latency import Hops, Lateness
@@ -42,5 +43,6 @@ GROUPS: Final[tuple[tuple[Case, ...], ...]] = (
         MailboxMemory(),
     ),
     (Hops(), Lateness()),
+    tuple(map(containers.Container, containers.KINDS)),
 )
 NAMES: Final = tuple(case.name for group in GROUPS for case in group)

@@ -1,7 +1,7 @@
 """What is written for a measurement: control messages, inputs with their scores, requests, plain messages."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import sha256
 from typing import Final
 
@@ -37,15 +37,19 @@ def route(name: str, sla_us: int, *models: str) -> Route:
     return Route(name=name, sla_us=sla_us, schedule=schedule, default=_OUTPUTS)
 
 
-def control(*routes: Route) -> Iterator[Written]:
-    """Yield the messages that add the models and set *routes*."""
-    for model in MODELS:
-        name, _, version = model.partition("@")
-        artifact = Artifact(data=_ARTIFACT, sha256=sha256(_ARTIFACT).digest(), size=len(_ARTIFACT))
-        added = Model(name=name, version=version, type="constant", artifact=artifact)
-        yield _control(Control(id=f"add {model}", add_model=AddModel(model=added)))
+def control(*routes: Route, models: Iterable[Model] = ()) -> Iterator[Written]:
+    """Yield the messages that add the constant models, and *models*, and set *routes*."""
+    for model in (*map(_constant, MODELS), *models):
+        named = f"{model.name}@{model.version}"
+        yield _control(Control(id=f"add {named}", add_model=AddModel(model=model)))
     for each in routes:
         yield _control(Control(id=f"set {each.name}", set_route=SetRoute(route=each)))
+
+
+def _constant(named: str) -> Model:
+    name, _, version = named.partition("@")
+    artifact = Artifact(data=_ARTIFACT, sha256=sha256(_ARTIFACT).digest(), size=len(_ARTIFACT))
+    return Model(name=name, version=version, type="constant", artifact=artifact)
 
 
 def _control(message: Control) -> Written:

@@ -28,6 +28,7 @@ class Target(NamedTuple):
         return value >= self.value if self.at_least else value <= self.value
 
 
+CONTAINERS: Final = ("pmml", "onnx", "savedmodel", "savedmodel_wide")
 RATIOS: Final = (
     Ratio("ratios.join_to_faust_join", "join_requests_per_s", "faust_join_requests_per_s"),
     Ratio("ratios.join_messages_to_quix", "join_messages_per_s", "quix_passthrough_per_s"),
@@ -35,6 +36,12 @@ RATIOS: Final = (
     Ratio("ratios.join_messages_to_confluent", "join_messages_per_s", "confluent_passthrough_per_s"),
     Ratio("ratios.hops_p50", "hops.p50_ms", "hops.bare_p50_ms"),
     Ratio("ratios.hops_p99", "hops.p99_ms", "hops.bare_p99_ms"),
+    *(
+        Ratio(
+            f"ratios.container_{kind}", f"containers.{kind}_rows_per_s", f"containers.{kind}_bare_rows_per_s"
+        )
+        for kind in CONTAINERS
+    ),
 )
 TARGETS: Final[Mapping[str, Target]] = {
     "join_requests_per_s": Target(70_000, at_least=True),
@@ -44,6 +51,9 @@ TARGETS: Final[Mapping[str, Target]] = {
     "ratios.join_messages_to_bytewax": Target(1.0, at_least=True),
     "ratios.hops_p50": Target(1.5, at_least=False),
     "ratios.hops_p99": Target(2.0, at_least=False),
+    **{f"ratios.container_{kind}": Target(0.8, at_least=True) for kind in CONTAINERS},
+    "containers.pmml_bare_us_per_row": Target(60.0, at_least=False),
+    "containers.savedmodel_bare_us_per_row_at_64": Target(5.0, at_least=False),
 }
 
 

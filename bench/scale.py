@@ -12,8 +12,9 @@ class Scale:
     The sizes of one run.
 
     *repeats*: how often each figure is taken. *latency_s*: how long, in seconds, requests are sent at a
-    steady pace, after *warm_up_s*, to a broker that was itself warmed up for *broker_warm_up_s*. The others
-    count what is written beforehand to be caught up with.
+    steady pace, after *warm_up_s*, to a broker that was itself warmed up for *broker_warm_up_s*.
+    *evaluator_s*: how long, in seconds, an evaluator is asked in a bare loop. The others count what is
+    written beforehand to be caught up with.
     """
 
     repeats: int
@@ -22,6 +23,8 @@ class Scale:
     messages: int
     engine_requests: int
     mailboxes: int
+    container_inputs: int
+    evaluator_s: float
     broker_warm_up_s: float
     warm_up_s: float
     latency_s: float
@@ -34,6 +37,8 @@ FULL: Final = Scale(
     messages=400_000,
     engine_requests=100_000,
     mailboxes=100_000,
+    container_inputs=150_000,
+    evaluator_s=2.0,
     broker_warm_up_s=6.0,
     warm_up_s=2.0,
     latency_s=8.0,
@@ -46,6 +51,8 @@ QUICK: Final = Scale(
     messages=60_000,
     engine_requests=20_000,
     mailboxes=20_000,
+    container_inputs=40_000,
+    evaluator_s=1.0,
     broker_warm_up_s=2.0,
     warm_up_s=1.0,
     latency_s=2.0,

@@ -28,6 +28,7 @@ from rendezvous_models.worker_keeper import WorkerLimits
 from rendezvous_runtime.clock import SystemClock
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.stream import Send
+from scoring.v1.control_pb2 import Model, Route
 from scoring.v1.score_pb2 import Score, ScoreStatus
 from scoring.v1.status_pb2 import ModelState, Status
 
@@ -62,7 +63,7 @@ def load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Load]:
 
 
 def ask(runtime: IsolatedRuntime, deed: str = "nothing", much: float = 1.0) -> object:
-    (found,) = said(runtime.predict_within([row(deed, much)], BUDGET_US))
+    (found,) = said(runtime.ask([row(deed, much)], BUDGET_US)().predictions)
     return found
 
 
@@ -138,7 +139,7 @@ def test_a_model_that_ends_its_process_loses_its_batch_and_is_started_again(
     pid = runtime.pid
 
     started = time.monotonic()
-    found = said(runtime.predict_within([row(), row(deed, much)], BUDGET_US))
+    found = said(runtime.ask([row(), row(deed, much)], BUDGET_US)().predictions)
     assert len(set(found)) == 1
     assert str(found[0]).startswith(reason)
     assert ask(runtime) == f"{found[0]}; there will be another one"
@@ -224,7 +225,7 @@ from rendezvous_models.worker_keeper import WorkerLimits
 from tests.support.odd_models import odd_runtime, row
 runtime = odd_runtime(Path(sys.argv[1]), WorkerLimits())
 print(runtime.pid, flush=True)
-runtime.predict_within([row(sys.argv[2])], 60_000_000)
+runtime.ask([row(sys.argv[2])], 60_000_000)()
 time.sleep(60)
 """
 
@@ -245,14 +246,16 @@ def test_a_parent_that_is_killed_leaves_no_worker_behind(
 
 
 class Serving:
-    """Two isolated models on one route, loaded and served as a container does."""
+    """Isolated models on one route, loaded and served as a container does."""
 
-    names = ("bad@1", "good@1")
+    names = ("bad@1", "worse@1", "good@1")
 
     def __init__(self, folder: Path, limits: WorkerLimits) -> None:
         self.view, self.shelf, self.clock = ControlView(), Shelf(self.names), SystemClock()
         state: Any = self.view.state
-        for change in (odd_model("bad"), odd_model("good"), route(*self.names)):
+        models = [odd_model(name.removesuffix("@1")) for name in self.names]
+        changes: list[Model | Route] = [*models, route(*self.names)]
+        for change in changes:
             state = apply(state, control(f"add {change.name}", change), state.next_offset)
             assert isinstance(state, State)
         self.view.publish(state)
@@ -271,11 +274,11 @@ class Serving:
         assert isinstance(runtime, IsolatedRuntime)
         return runtime
 
-    def ask(self) -> dict[str, Score]:
+    def ask(self, budget_us: int = BUDGET_US) -> dict[str, Score]:
         """The scores of one input by model."""
         now = self.clock.now()
         self.number += 1
-        record = input_record(self.number, row(), at=now, budget_us=BUDGET_US)
+        record = input_record(self.number, row(), at=now, budget_us=budget_us)
         scores = map(score, self.handler.on_records([record], now))
         return {each.model: each for each in scores}
 
@@ -307,6 +310,22 @@ def test_one_model_hangs_and_comes_back_while_the_other_answers_every_input(serv
     assert {each["good@1"].status for each in scores} == {OK}
     assert scores[0]["bad@1"].error == "the model did not answer within 200 ms"
     wait_until(lambda: serving.ask()["bad@1"].status == OK, PATIENCE_S, "a score")
+
+
+def test_models_that_hang_at_once_cost_one_wait_and_the_others_answer(serving: Serving) -> None:
+    for name in ("bad@1", "worse@1"):
+        pid = serving.runtime(name).pid
+        assert pid is not None
+        os.kill(pid, signal.SIGSTOP)
+
+    scores = serving.ask(budget_us=4_000_000)
+
+    # The second one would have half of what the first one leaves, were they waited for one after the other.
+    asked_in_vain = {scores[name].error for name in ("bad@1", "worse@1")}
+    assert asked_in_vain == {"the model did not answer within 2e+03 ms"}
+    assert scores["good@1"].status == OK
+    # What a model took is its own: it has not waited for those that hang.
+    assert scores["good@1"].scored_us < 1_000_000 < scores["bad@1"].scored_us
 
 
 def test_one_model_in_a_crash_loop_fails_while_the_other_answers_every_input(serving: Serving) -> None:

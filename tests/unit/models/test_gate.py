@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 from rendezvous_contracts.values import to_fields
 from rendezvous_models.contract import Failure, Metadata, Outputs, Row
-from rendezvous_models.errors import BadModelError
+from rendezvous_models.errors import BadModelError, UnansweredError
 from rendezvous_models.gate import Passage, pass_gate
 from rendezvous_models.validation import InputValidator, input_fields
 from rendezvous_models.warmup import NOT_MEASURED
@@ -104,6 +104,25 @@ def test_a_model_in_another_process_is_asked_a_few_times_only() -> None:
     gate(runtime, Model())
 
     assert len(runtime.batches) < 20
+
+
+def test_a_model_in_another_process_that_does_not_answer_a_golden_record_may_later() -> None:
+    descriptor = Model(golden=[golden({"alcohol": 10.0})])
+
+    with pytest.raises(UnansweredError, match="golden record 1: the server is away") as caught:
+        gate(_Far(lambda _: Failure("the server is away")), descriptor)
+    assert caught.value.passing
+
+
+def test_a_model_in_another_process_that_answers_a_golden_record_otherwise_is_refused() -> None:
+    with pytest.raises(BadModelError, match=r"quality is number 5\.0, expected number 5\.5") as caught:
+        gate(_Far(), Model(golden=[golden({"alcohol": 10.0}, 5.5)]))
+    assert not caught.value.passing
+
+
+def test_a_model_in_this_process_that_fails_on_a_golden_record_is_refused() -> None:
+    with pytest.raises(BadModelError, match="golden record 1: no such wine"):
+        gate(FunctionRuntime(lambda _: Failure("no such wine")), Model(golden=[golden({"alcohol": 10.0})]))
 
 
 @pytest.mark.parametrize("row_us", [1_000_000, 400_000, 100_000])

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rendezvous_models.contract import Failure, Metadata, RuntimeOptions, create_runtime
+from rendezvous_models.contract import Answer, Failure, Metadata, Row, RuntimeOptions, create_runtime
 from rendezvous_models.errors import BadModelError, UnknownRuntimeError
 from rendezvous_models.isolation import Isolate, IsolatedRuntime, create_isolated
 from rendezvous_models.runtimes.python import PythonRuntime
@@ -19,10 +19,10 @@ from rendezvous_models.worker_messages import (
     Channel,
     Kind,
     LoadOrder,
+    answer_from_bytes,
+    answer_to_bytes,
     metadata_from_bytes,
     metadata_to_bytes,
-    outputs_from_bytes,
-    outputs_to_bytes,
     refusal_from_bytes,
     refusal_to_bytes,
     rows_from_bytes,
@@ -122,18 +122,28 @@ def test_rows_arrive_as_they_were_sent(rows: list[dict[str, object]], budget_us:
 
 @given(st.lists(st.one_of(st.dictionaries(st.text(), VALUES, max_size=4), st.builds(Failure, st.text()))))
 def test_outputs_and_failures_arrive_as_they_were_sent(predictions: list[object]) -> None:
-    assert outputs_from_bytes(outputs_to_bytes(predictions)) == predictions  # type: ignore[arg-type]
+    answer = Answer(predictions, 7)  # type: ignore[arg-type]
+    assert answer_from_bytes(answer_to_bytes(answer)) == answer
+
+
+def test_a_value_that_does_not_travel_is_left_out_of_its_row_and_of_no_other() -> None:
+    rows: list[Row] = [{"a": 1.0, "b": 2.0}, {"a": 1.0, "b": math.nan}, {"a": 3.0, "b": 4.0}]
+
+    assert rows_from_bytes(rows_to_bytes(rows, 1))[0] == [rows[0], {"a": 1.0}, rows[2]]
 
 
 def test_an_output_that_does_not_travel_is_a_failure_of_its_row() -> None:
-    found = outputs_from_bytes(outputs_to_bytes([{"a": 1.0}, {"a": math.nan}]))
+    found = answer_from_bytes(answer_to_bytes(Answer([{"a": 1.0}, {"a": math.nan}], 7)))
 
-    assert found == [{"a": 1.0}, Failure("the model's output cannot be sent: a: nan is not a finite number")]
+    assert found.predictions == [
+        {"a": 1.0},
+        Failure("the model's output cannot be sent: a: nan is not a finite number"),
+    ]
 
 
 @given(st.binary(max_size=64))
 def test_garbage_for_outputs_breaks_the_channel_and_nothing_else(body: bytes) -> None:
-    for read in (outputs_from_bytes, metadata_from_bytes, refusal_from_bytes):
+    for read in (answer_from_bytes, metadata_from_bytes, refusal_from_bytes):
         try:
             read(body)
         except BrokenChannelError:

@@ -1,7 +1,7 @@
 import io
 import threading
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -130,6 +130,31 @@ def test_a_file_that_comes_late_is_found_by_a_retry(tmp_path: Path) -> None:
     (tmp_path / "m").write_bytes(data)
     world.loader.step()
     assert world.phase() is Phase.FAILED
+    world.clock.advance(1_000_000)
+    world.loader.step()
+
+    assert world.phase() is Phase.READY
+
+
+class _Far(FunctionRuntime):
+    """A model that another process serves."""
+
+    def predict_within(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
+        assert budget_us
+        return self.predict(rows)
+
+
+def test_a_server_that_is_away_while_its_model_is_proved_costs_a_retry_and_no_more(tmp_path: Path) -> None:
+    away = [True]
+    world = _World(tmp_path, lambda _: _Far(lambda row: Failure("it is away") if away else halved(row)))
+    descriptor = model("wine", "1")
+    record = Golden(inputs=to_fields({"alcohol": 9.0}), outputs=to_fields({"quality": 4.5}))
+    descriptor.golden.append(record)
+    world.add(descriptor)
+    world.loader.step()
+    assert (world.phase(), world.reason) == (Phase.FAILED, "golden record 1: it is away")
+
+    away.clear()
     world.clock.advance(1_000_000)
     world.loader.step()
 

@@ -7,12 +7,14 @@ nowhere. A missing value (None) counts as an absent field.
 """
 
 import math
-from collections.abc import Callable, Iterable, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import ge, le
+from typing import Any, Final, NamedTuple
 
 from scoring.v1.control_pb2 import Field, FieldType
 from scoring.v1.value_pb2 import Tensor
 
+_ONLY_NUMBERS: Final = {float}
 _SHOWN: Final = 60  # of a value that does not fit, this many characters are shown
 
 
@@ -35,8 +37,10 @@ class FieldChecker:
     """
 
     def __init__(self, fields: Iterable[Field], *, extras: bool) -> None:
-        self._specs = {field.name: _Spec(field) for field in fields}
+        declared = tuple(fields)
+        self._specs = {field.name: _Spec(field) for field in declared}
         self._extras = extras
+        self._are_numbers = _numbers_check(declared)
 
     @property
     def declared(self) -> tuple[str, ...]:
@@ -45,6 +49,8 @@ class FieldChecker:
 
     def problems(self, values: Mapping[str, object]) -> list[FieldProblem]:
         """Return what does not fit in *values* (field name to plain value); empty if all does."""
+        if self._are_numbers(values) and (self._extras or values.keys() <= self._specs.keys()):
+            return []
         found = [
             FieldProblem(name, spec.expected, describe(values.get(name)))
             for name, spec in self._specs.items()
@@ -95,6 +101,29 @@ class _Spec:
 
 
 _Accepts = Callable[[object], bool]
+
+
+def _numbers_check(fields: Sequence[Field]) -> Callable[[Mapping[str, object]], bool]:
+    """
+    Return what tells at once, of most records that fit *fields*, that they do: all of them numbers.
+
+    It says False where it cannot tell, and takes a third of the time that looking at each value takes.
+    """
+    if not fields or any(each.type != FieldType.FIELD_TYPE_NUMBER or each.categories for each in fields):
+        return lambda _: False
+    names = [each.name for each in fields]
+    lows = [each.minimum if each.HasField("minimum") else -math.inf for each in fields]
+    highs = [each.maximum if each.HasField("maximum") else math.inf for each in fields]
+    bounded = any(map(math.isfinite, lows + highs))
+
+    def are_numbers(values: Mapping[str, object]) -> bool:
+        found: Any = list(map(values.get, names))
+        # A sum that is finite has finite parts.
+        if set(map(type, found)) != _ONLY_NUMBERS or not math.isfinite(sum(found)):
+            return False
+        return not bounded or (all(map(le, lows, found)) and all(map(ge, highs, found)))
+
+    return are_numbers
 
 
 def _is_integer(value: object) -> bool:

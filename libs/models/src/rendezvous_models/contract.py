@@ -7,7 +7,7 @@ serves. One instance is one model.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
@@ -117,6 +117,32 @@ class SupportsBudget(Protocol):
         The budget is what is left to that row of the batch which has most: after it nobody waits.
         """
         ...
+
+
+class Answer(NamedTuple):
+    """What a model that was asked said, and how long it took itself, in microseconds."""
+
+    predictions: list[Outputs | Failure]
+    took_us: int
+
+
+@runtime_checkable
+class SupportsAsking(Protocol):
+    """A runtime whose model scores elsewhere, while this process goes on."""
+
+    def ask(self, rows: Sequence[Row], budget_us: int) -> Callable[[], Answer]:
+        """
+        Ask about *rows* without waiting, and return what waits for the answer.
+
+        It has to be called, once and by the same thread, and returns within a share of *budget_us*
+        microseconds since the question. Neither raises.
+        """
+        ...
+
+
+def scores_elsewhere(runtime: ModelRuntime) -> bool:
+    """Return whether its model is in another process: asking costs a way there, and may fail for a moment."""
+    return isinstance(runtime, SupportsBudget | SupportsAsking)
 
 
 def runtime_types() -> tuple[str, ...]:

@@ -32,6 +32,12 @@ class BadModelError(ModelError):
     """The artifact is verified, but is not a model that this runtime can serve."""
 
 
+class UnansweredError(ModelError):
+    """A model in another process gave no answer where it had to prove itself."""
+
+    passing = True
+
+
 class RuntimeUnavailableError(ModelError):
     """What the runtime needs (an extra, a JVM) is not installed or does not start."""
 

@@ -13,8 +13,8 @@ from rendezvous_contracts.fields import FieldChecker, FieldProblem
 from rendezvous_runtime.clock import Clock
 from scoring.v1.control_pb2 import Field, Golden, Model
 
-from rendezvous_models.contract import Failure, ModelRuntime, Outputs, Row
-from rendezvous_models.errors import BadModelError
+from rendezvous_models.contract import Failure, ModelRuntime, Outputs, Row, scores_elsewhere
+from rendezvous_models.errors import BadModelError, UnansweredError
 from rendezvous_models.golden import disagreements, golden_rows, tolerance_of
 from rendezvous_models.validation import InputValidator
 from rendezvous_models.warmup import NOT_MEASURED, Latency, measure, sample_row, warm_up
@@ -38,7 +38,9 @@ def pass_gate(runtime: ModelRuntime, descriptor: Model, validator: InputValidato
     """
     Return how *runtime* passed, once it has proved to be what *descriptor* says.
 
-    Raises BadModelError that says what is not so. What the model's own code raises is the caller's to handle.
+    Raises BadModelError that says what is not so; UnansweredError where a model in another process does not
+    answer a golden record, for its server, or the way there, may have been in trouble just then. What the
+    model's own code raises is the caller's to handle.
     """
     _check_names(descriptor.outputs, runtime.metadata().outputs)
     rows = _rows(descriptor.golden, validator)
@@ -47,6 +49,8 @@ def pass_gate(runtime: ModelRuntime, descriptor: Model, validator: InputValidato
     if len(predictions) != len(rows):
         raise BadModelError(f"the model gave {len(predictions)} outputs for {len(rows)} rows")
     if descriptor.golden:
+        if scores_elsewhere(runtime):
+            _check_answered(predictions)
         _refuse(disagreements(descriptor.golden, predictions, tolerance_of(descriptor)))
         _check_outputs(descriptor.outputs, predictions)
     else:
@@ -66,6 +70,12 @@ def _rows(golden: Sequence[Golden], validator: InputValidator) -> list[Row]:
         ]
     )
     return rows or [sample_row(validator.fields)]
+
+
+def _check_answered(predictions: Sequence[Outputs | Failure]) -> None:
+    for number, prediction in enumerate(predictions, start=1):
+        if isinstance(prediction, Failure):
+            raise UnansweredError(f"golden record {number}: {prediction.reason}")
 
 
 def _check_names(declared: Sequence[Field], outputs: Sequence[Field]) -> None:

@@ -5,7 +5,7 @@ To its process an isolated model is a runtime like any other. Which models are i
 their option `isolation: process`, and decided by the process that serves them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from scoring.v1.control_pb2 import Model
 
 from rendezvous_models.contract import (
     ISOLATION,
+    Answer,
     Failure,
     Metadata,
     ModelRuntime,
@@ -28,8 +29,8 @@ from rendezvous_models.worker_messages import LoadOrder
 from rendezvous_models.worker_record import WorkerRecord
 
 _PROCESS: Final = "process"
-# Of the time that is left: the other half is for the models that are asked after this one, should it hang,
-# and for the way of the scores.
+# Of the time that is left: all workers are asked at once and this is what they have in common, however many
+# hang. The other half is for the models that are asked here meanwhile, and for the way of the scores.
 _SHARE: Final = 0.5
 _US: Final = 1_000_000
 _NOT_LOADED: Final = WorkerRecord()
@@ -63,16 +64,16 @@ class IsolatedRuntime(ModelRuntime):
 
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
         """Return the outputs of each row, within the limit for a batch."""
-        return self._ask(rows, round(self._limits.timeout_s * _US))
+        return self._ask(rows, round(self._limits.timeout_s * _US))().predictions
 
-    def predict_within(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
-        """Return the outputs of each row; half of *budget_us* is waited for the worker, and no longer."""
+    def ask(self, rows: Sequence[Row], budget_us: int) -> Callable[[], Answer]:
+        """Ask the worker, and return what waits for it: half of *budget_us* since now, and no longer."""
         return self._ask(rows, min(round(_SHARE * budget_us), round(self._limits.timeout_s * _US)))
 
-    def _ask(self, rows: Sequence[Row], wait_us: int) -> list[Outputs | Failure]:
+    def _ask(self, rows: Sequence[Row], wait_us: int) -> Callable[[], Answer]:
         if self._keeper is None:
-            return [Failure("the model is not loaded")] * len(rows)
-        return self._keeper.predict(rows, wait_us)
+            return lambda: Answer([Failure("the model is not loaded")] * len(rows), 0)
+        return self._keeper.ask(rows, wait_us)
 
     def unload(self) -> None:
         """End the worker."""

@@ -8,7 +8,7 @@ from rendezvous_contracts.values import Plain
 from rendezvous_runtime.clock import Clock
 from scoring.v1.control_pb2 import Field, FieldType
 
-from rendezvous_models.contract import ModelRuntime, Row, SupportsBudget
+from rendezvous_models.contract import ModelRuntime, Row, scores_elsewhere
 
 # The JVM compiles a forest of some thousand nodes within two to three seconds, and small ones much sooner.
 _LONGEST_US: Final = 3_000_000
@@ -38,7 +38,7 @@ def warm_up(runtime: ModelRuntime, rows: Sequence[Row], clock: Clock) -> None:
     What it predicts does not matter here; what it raises is the caller's to handle.
     """
     end = clock.now().mono + _LONGEST_US
-    for turn in range(_ROUNDS_FAR if isinstance(runtime, SupportsBudget) else _ROUNDS):
+    for turn in range(_ROUNDS_FAR if scores_elsewhere(runtime) else _ROUNDS):
         row_us = _time_us(runtime, [rows[turn % len(rows)]], clock)
         if clock.now().mono >= end:
             break
@@ -49,7 +49,7 @@ def warm_up(runtime: ModelRuntime, rows: Sequence[Row], clock: Clock) -> None:
 
 def measure(runtime: ModelRuntime, rows: Sequence[Row], clock: Clock) -> Latency:
     """Return how long *runtime*, a warm one, takes for *rows*; takes about half a second at most."""
-    rounds = _ROUNDS_FAR if isinstance(runtime, SupportsBudget) else _MEASURED_ROWS
+    rounds = _ROUNDS_FAR if scores_elsewhere(runtime) else _MEASURED_ROWS
     singles = [[rows[turn % len(rows)]] for turn in range(rounds)]
     row_us = _median_us(runtime, singles, clock)
     size = _affordable(row_us)

@@ -14,13 +14,22 @@ import resource
 import signal
 import socket
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
 
 from rendezvous_runtime.clock import SystemClock
 
-from rendezvous_models.contract import Failure, ModelRuntime, Outputs, Row, SupportsBudget, create_runtime
+from rendezvous_models.contract import (
+    Answer,
+    Failure,
+    ModelRuntime,
+    Outputs,
+    Row,
+    SupportsBudget,
+    create_runtime,
+)
 from rendezvous_models.errors import ModelError
 from rendezvous_models.golden import golden_rows
 from rendezvous_models.golden_recorded import with_recorded
@@ -32,8 +41,8 @@ from rendezvous_models.worker_messages import (
     Channel,
     Kind,
     LoadOrder,
+    answer_to_bytes,
     metadata_to_bytes,
-    outputs_to_bytes,
     refusal_to_bytes,
     rows_from_bytes,
 )
@@ -90,7 +99,7 @@ def _serve(channel: Channel) -> None:
         while True:
             _, body = channel.receive()
             rows, budget_us = rows_from_bytes(body)
-            channel.send(Kind.OUTPUTS, _bounded(_predict(runtime, rows, budget_us)))
+            channel.send(Kind.OUTPUTS, _bounded(_answer(runtime, rows, budget_us)))
     except BrokenChannelError:
         runtime.unload()
 
@@ -106,7 +115,13 @@ def _load(order: LoadOrder) -> ModelRuntime:
     return runtime
 
 
-def _predict(runtime: ModelRuntime, rows: Sequence[Row], budget_us: int) -> Sequence[Outputs | Failure]:
+def _answer(runtime: ModelRuntime, rows: Sequence[Row], budget_us: int) -> Answer:
+    started = time.monotonic_ns()
+    predictions = _predict(runtime, rows, budget_us)
+    return Answer(predictions, (time.monotonic_ns() - started) // 1000)
+
+
+def _predict(runtime: ModelRuntime, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
     try:
         if isinstance(runtime, SupportsBudget):
             return runtime.predict_within(rows, budget_us)
@@ -115,13 +130,13 @@ def _predict(runtime: ModelRuntime, rows: Sequence[Row], budget_us: int) -> Sequ
         return [Failure(f"the model failed: {type(error).__name__}: {error}")] * len(rows)
 
 
-def _bounded(predictions: Sequence[Outputs | Failure]) -> bytes:
-    """Return *predictions* as they travel; failures in their place where they are too large for it."""
-    body = outputs_to_bytes(predictions)
+def _bounded(answer: Answer) -> bytes:
+    """Return *answer* as it travels; failures in the place of outputs that are too large for it."""
+    body = answer_to_bytes(answer)
     if len(body) <= MAX_BYTES:
         return body
     reason = f"the outputs of the batch have {len(body)} bytes; a worker may send {MAX_BYTES}"
-    return outputs_to_bytes([Failure(reason)] * len(predictions))
+    return answer_to_bytes(Answer([Failure(reason)] * len(answer.predictions), answer.took_us))
 
 
 if __name__ == "__main__":

@@ -2,13 +2,13 @@
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Final, NamedTuple
 
 import structlog
 
-from rendezvous_models.contract import Failure, Metadata, Outputs, Row
+from rendezvous_models.contract import Answer, Failure, Metadata, Row
 from rendezvous_models.errors import ModelError, WorkerError
 from rendezvous_models.worker_messages import LoadOrder
 from rendezvous_models.worker_process import WorkerProcess
@@ -40,8 +40,8 @@ class WorkerKeeper:
     """
     The worker of the model that *order* says, over its restarts.
 
-    start and stop are the loader's, predict is the data thread's: it waits for the worker as long as the
-    budget says and for nothing else.
+    start and stop are the loader's, ask is the data thread's: it waits for the worker as long as the budget
+    says and for nothing else.
     """
 
     def __init__(self, name: str, order: LoadOrder, limits: WorkerLimits) -> None:
@@ -50,7 +50,9 @@ class WorkerKeeper:
         self._limits = limits
         self._worker: WorkerProcess | None = None
         self._newest: WorkerProcess | None = None
-        self._calls = threading.Lock()  # held during a call; the keeper takes it to wait for the end of one
+        self._calls = (
+            threading.Lock()
+        )  # held from a question to its answer; the keeper takes it to wait for that
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._recycle_at = 0.0
@@ -83,17 +85,29 @@ class WorkerKeeper:
             loading.kill()
         self._thread.join()
 
-    def predict(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
-        """Return what the worker says of *rows* within *budget_us*, and failures for what it does not."""
-        with self._calls:
-            worker = self._worker
-            if worker is None or worker.broken:
-                reason = worker.broken if worker else self.record.reason
-                return [Failure(f"{reason}; there will be another one")] * len(rows)
-            predictions = worker.predict(rows, budget_us)
-            if worker.broken:
-                self._wake.set()
-            return predictions
+    def ask(self, rows: Sequence[Row], wait_us: int) -> Callable[[], Answer]:
+        """
+        Ask the worker about *rows*, and return what waits for its answer until *wait_us* from now.
+
+        What the worker has not said by then are failures.
+        """
+        self._calls.acquire()
+        worker = self._worker
+        if worker is None or worker.broken:
+            self._calls.release()
+            reason = worker.broken if worker else self.record.reason
+            return lambda: Answer([Failure(f"{reason}; there will be another one")] * len(rows), 0)
+        collect = worker.ask(rows, wait_us)
+
+        def collected() -> Answer:
+            try:
+                return collect()
+            finally:
+                if worker.broken:
+                    self._wake.set()
+                self._calls.release()
+
+        return collected
 
     def _run(self) -> None:
         try:

@@ -9,23 +9,23 @@ import json
 import socket
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from enum import IntEnum
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
 from rendezvous_contracts.errors import BadValueError
-from rendezvous_contracts.values import from_fields, to_fields
+from rendezvous_contracts.fields_codec import FieldsReader, FieldsWriter
+from rendezvous_contracts.values import Plain, to_value
 from scoring.v1.control_pb2 import Model
-from scoring.v1.value_pb2 import Fields
 
-from rendezvous_models.contract import Failure, Metadata, Outputs, Row, RuntimeOptions
+from rendezvous_models.contract import Answer, Failure, Metadata, Outputs, Row, RuntimeOptions
 
 MAX_BYTES: Final = 1 << 28
 _FRAME: Final = struct.Struct("!BI")
 _LENGTH: Final = struct.Struct("!I")
-_BUDGET: Final = struct.Struct("!Q")
+_TIME: Final = struct.Struct("!Q")
 _READ: Final = 1 << 18
 _SAID, _FAILED = b"+", b"-"
 
@@ -151,40 +151,64 @@ def refusal_from_bytes(body: bytes) -> tuple[str, bool]:
 
 
 def rows_to_bytes(rows: Sequence[Row], budget_us: int) -> bytes:
-    """Return *rows*, and for how long their scores are waited for."""
-    return _BUDGET.pack(max(0, budget_us)) + _join(to_fields(row).SerializeToString() for row in rows)
+    """
+    Return *rows*, and for how long their scores are waited for.
+
+    A value that does not travel, such as NaN, is left out: it is of a field that the model does not declare.
+    """
+    write = FieldsWriter().write
+    return _TIME.pack(max(0, budget_us)) + _join(_row_to_bytes(row, write) for row in rows)
+
+
+def _row_to_bytes(row: Row, write: Callable[[Row], bytes]) -> bytes:
+    try:
+        return write(row)
+    except BadValueError:
+        return write({name: value for name, value in row.items() if _travels(value)})
+
+
+def _travels(value: Plain) -> bool:
+    try:
+        to_value(value)
+    except BadValueError:
+        return False
+    return True
 
 
 def rows_from_bytes(body: bytes) -> tuple[list[Row], int]:
     """Return what rows_to_bytes wrote."""
-    (budget_us,) = _BUDGET.unpack_from(body)
-    rows: list[Row] = [from_fields(Fields.FromString(part)) for part in _split(body[_BUDGET.size :])]
+    (budget_us,) = _TIME.unpack_from(body)
+    read = FieldsReader().read
+    rows: list[Row] = [read(part) for part in _split(body[_TIME.size :])]
     return rows, budget_us
 
 
-def outputs_to_bytes(predictions: Iterable[Outputs | Failure]) -> bytes:
-    """Return *predictions*; outputs that do not travel, such as NaN, become failures."""
-    return _join(map(_prediction_to_bytes, predictions))
+def answer_to_bytes(answer: Answer) -> bytes:
+    """Return *answer*; outputs that do not travel, such as NaN, become failures."""
+    write = FieldsWriter().write
+    parts = (_prediction_to_bytes(each, write) for each in answer.predictions)
+    return _TIME.pack(max(0, answer.took_us)) + _join(parts)
 
 
-def outputs_from_bytes(body: bytes) -> list[Outputs | Failure]:
-    """Return what outputs_to_bytes wrote; raises BrokenChannelError."""
+def answer_from_bytes(body: bytes) -> Answer:
+    """Return what answer_to_bytes wrote; raises BrokenChannelError."""
+    read = FieldsReader().read
     try:
-        return [
-            from_fields(Fields.FromString(part[1:]))
-            if part[:1] == _SAID
-            else Failure(part[1:].decode(errors="replace"))
-            for part in _split(body)
+        (took_us,) = _TIME.unpack_from(body)
+        predictions: list[Outputs | Failure] = [
+            read(part[1:]) if part[:1] == _SAID else Failure(part[1:].decode(errors="replace"))
+            for part in _split(body[_TIME.size :])
         ]
     except (DecodeError, struct.error) as error:
         raise BrokenChannelError("it sends what are no outputs") from error
+    return Answer(predictions, took_us)
 
 
-def _prediction_to_bytes(prediction: Outputs | Failure) -> bytes:
+def _prediction_to_bytes(prediction: Outputs | Failure, write: Callable[[Outputs], bytes]) -> bytes:
     if isinstance(prediction, Failure):
         return _FAILED + prediction.reason.encode(errors="replace")
     try:
-        return _SAID + to_fields(prediction).SerializeToString()
+        return _SAID + write(prediction)
     except BadValueError as error:
         return _FAILED + f"the model's output cannot be sent: {error}".encode(errors="replace")
 

@@ -7,12 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from rendezvous_models.contract import Failure, Metadata, Outputs, Row
+from rendezvous_models.contract import Answer, Failure, Metadata, Row
 from rendezvous_models.errors import WorkerError
 from rendezvous_models.worker_messages import (
     MAX_BYTES,
@@ -20,8 +20,8 @@ from rendezvous_models.worker_messages import (
     Channel,
     Kind,
     LoadOrder,
+    answer_from_bytes,
     metadata_from_bytes,
-    outputs_from_bytes,
     refusal_from_bytes,
     rows_to_bytes,
 )
@@ -36,7 +36,7 @@ _US: Final = 1e-6
 
 class WorkerProcess:
     """
-    A worker for one model. One thread at a time loads and predicts; any other may watch, and kill.
+    A worker for one model. One thread at a time loads and asks; any other may watch, and kill.
 
     Start it from a thread that lives as long as the worker should: Linux kills it with that thread.
     """
@@ -74,33 +74,42 @@ class WorkerProcess:
             raise WorkerError(f"{self._why(error)} while it loaded the model", passing=True) from error
         raise WorkerError(reason, passing=passing)
 
-    def predict(self, rows: Sequence[Row], budget_us: int) -> list[Outputs | Failure]:
-        """Return what the model says of *rows*, or failures where that is not there in *budget_us*."""
-        if budget_us <= 0:
-            return _failures(rows, "there was no time left to ask the model")
-        now = time.monotonic()
-        deadline = now + budget_us * _US
-        body = rows_to_bytes(rows, budget_us)
+    def ask(self, rows: Sequence[Row], wait_us: int) -> Callable[[], Answer]:
+        """Ask the model about *rows*; return what waits for it until *wait_us* from now."""
+        if wait_us <= 0:
+            return _failing(rows, "there was no time left to ask the model")
+        asked = time.monotonic()
+        deadline = asked + wait_us * _US
+        body = rows_to_bytes(rows, wait_us)
         if len(body) > MAX_BYTES:
-            reason = (
-                f"the batch has {len(body)} bytes; a worker takes {MAX_BYTES}: lower the setting max_batch"
+            return _failing(
+                rows,
+                f"the batch has {len(body)} bytes; a worker takes {MAX_BYTES}: lower the setting max_batch",
             )
-            return _failures(rows, reason)
         try:
             if self._owes and not self._has_caught_up():
-                return _failures(rows, "the model is still at an earlier batch, which ran out of its time")
-            self._channel.send(Kind.ROWS, body, max(deadline, now + _TO_TAKE_S))
-            self._owes = True
-            predictions = self._answer(deadline)
-        except TimeoutError:
-            self.overdue_since = deadline
-            return _failures(rows, f"the model did not answer within {budget_us / 1000:.3g} ms")
+                return _failing(rows, "the model is still at an earlier batch, which ran out of its time")
+            self._channel.send(Kind.ROWS, body, max(deadline, asked + _TO_TAKE_S))
         except BrokenChannelError as error:
             self.broken = self._why(error)
-            return _failures(rows, self.broken)
-        if len(predictions) == len(rows):
-            return predictions
-        return _failures(rows, f"the model gave {len(predictions)} outputs for {len(rows)} rows")
+            return _failing(rows, self.broken)
+        self._owes = True
+        return lambda: self._collect(rows, asked, wait_us)
+
+    def _collect(self, rows: Sequence[Row], asked: float, wait_us: int) -> Answer:
+        deadline = asked + wait_us * _US
+        try:
+            answer = self._answer(deadline)
+        except TimeoutError:
+            self.overdue_since = deadline
+            return _failed(rows, f"the model did not answer within {wait_us / 1000:.3g} ms", wait_us)
+        except BrokenChannelError as error:
+            self.broken = self._why(error)
+            return _failed(rows, self.broken, round((time.monotonic() - asked) / _US))
+        if len(answer.predictions) == len(rows):
+            return answer
+        reason = f"the model gave {len(answer.predictions)} outputs for {len(rows)} rows"
+        return _failed(rows, reason, answer.took_us)
 
     def _has_caught_up(self) -> bool:
         """Whether the answer that nobody waits for any more has come; it is thrown away."""
@@ -110,12 +119,12 @@ class WorkerProcess:
             return False
         return True
 
-    def _answer(self, deadline: float) -> list[Outputs | Failure]:
+    def _answer(self, deadline: float) -> Answer:
         kind, body = self._channel.receive(deadline)
         if kind is not Kind.OUTPUTS:
             raise BrokenChannelError("it answers what it was not asked")
         self._owes, self.overdue_since = False, None
-        return outputs_from_bytes(body)
+        return answer_from_bytes(body)
 
     def ending(self) -> str:
         """Return how its process ended, for people; empty while it runs."""
@@ -179,8 +188,13 @@ def _spawn(descriptor: int, memory_mb: int) -> subprocess.Popen[bytes]:
     )
 
 
-def _failures(rows: Sequence[Row], reason: str) -> list[Outputs | Failure]:
-    return [Failure(reason)] * len(rows)
+def _failed(rows: Sequence[Row], reason: str, took_us: int) -> Answer:
+    return Answer([Failure(reason)] * len(rows), took_us)
+
+
+def _failing(rows: Sequence[Row], reason: str) -> Callable[[], Answer]:
+    """Return the answer to a question that was not asked."""
+    return lambda: _failed(rows, reason, 0)
 
 
 def _signal_name(number: int) -> str:

@@ -1,0 +1,164 @@
+"""
+Batches of inputs through their models: who is not asked at all, who is asked, and what they say.
+
+Models in processes of their own are asked first and answer last: they score at the same time as each other
+and as those in this process, and several that hang cost one wait.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final, NamedTuple
+
+from rendezvous_runtime.clock import Clock, Now
+from rendezvous_runtime.stream import Headers
+from scoring.v1.input_pb2 import InputFrame
+from scoring.v1.score_pb2 import ScoreStatus
+
+from rendezvous_models.contract import (
+    Failure,
+    ModelRuntime,
+    Outputs,
+    Row,
+    SupportsAsking,
+    SupportsBudget,
+)
+from rendezvous_models.shelf import ReadyModel
+
+
+class Work(NamedTuple):
+    """One input to score; *named*: because its revision says so, and not for want of knowing better."""
+
+    partition: int
+    key: bytes
+    headers: Headers | None
+    input: InputFrame
+    row: Row
+    named: bool
+
+    @property
+    def deadline_us(self) -> int:
+        """When nobody waits for it any more, in microseconds since the epoch."""
+        return self.input.sent_at_us + self.input.budget_us
+
+
+class Refusal(NamedTuple):
+    """Why a model was not asked about a row."""
+
+    status: ScoreStatus.ValueType
+    error: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What the model *name* is to score; *model* is None while it is not ready."""
+
+    name: str
+    model: ReadyModel | None
+    work: Sequence[Work]
+    #: Of each input, why it does not fit the model; empty where it does.
+    problems: Sequence[str]
+
+    @classmethod
+    def of(cls, name: str, model: ReadyModel | None, work: Sequence[Work]) -> "Batch":
+        """Return *work* as a batch, its rows held against the fields of *model*."""
+        problem = model.validator.problem if model else _no_problem
+        return cls(name, model, work, [problem(each.row) for each in work])
+
+
+class Scored(NamedTuple):
+    """What came of a batch: of each input outputs, the model's failure or a refusal; since when, how long."""
+
+    batch: Batch
+    results: Sequence[Outputs | Failure | Refusal]
+    started: Now
+    took_us: int
+
+
+_EXPIRED: Final = Refusal(ScoreStatus.SCORE_STATUS_EXPIRED, "the deadline had passed")
+_NOT_READY: Final = Refusal(ScoreStatus.SCORE_STATUS_NOT_READY, "the model is not ready here")
+_INVALID: Final = ScoreStatus.SCORE_STATUS_INVALID_INPUT
+
+_Collect = Callable[[], Scored]
+
+
+def score(batches: Sequence[Batch], clock: Clock) -> list[Scored]:
+    """Return what comes of *batches*, in their order."""
+    asked = {place: _asked(batch, clock) for place, batch in enumerate(batches) if _can_be_asked(batch)}
+    here = {place: _here(batch, clock) for place, batch in enumerate(batches) if place not in asked}
+    done = here | {place: collect() for place, collect in asked.items()}
+    return [done[place] for place in range(len(batches))]
+
+
+def _can_be_asked(batch: Batch) -> bool:
+    return batch.model is not None and isinstance(batch.model.runtime, SupportsAsking)
+
+
+def _asked(batch: Batch, clock: Clock) -> _Collect:
+    """Ask the model of *batch*, and return what collects its answer."""
+    started = clock.now()
+    runtime, refused = _runtime(batch), _refused(batch, started.wall)
+    due = _due(batch, refused)
+    if not due or not isinstance(runtime, SupportsAsking):
+        return lambda: Scored(batch, _merged(refused, []), started, 0)
+    collect = runtime.ask([work.row for work in due], _budget_us(due, started.wall))
+
+    def collected() -> Scored:
+        answer = collect()
+        return Scored(batch, _merged(refused, answer.predictions), started, answer.took_us)
+
+    return collected
+
+
+def _here(batch: Batch, clock: Clock) -> Scored:
+    started = clock.now()
+    runtime, refused = _runtime(batch), _refused(batch, started.wall)
+    due = _due(batch, refused)
+    predictions = _predict(runtime, due, started.wall) if runtime and due else []
+    return Scored(batch, _merged(refused, predictions), started, clock.now().mono - started.mono)
+
+
+def _runtime(batch: Batch) -> ModelRuntime | None:
+    return batch.model.runtime if batch.model and batch.model.runtime.ready else None
+
+
+def _refused(batch: Batch, wall_us: int) -> list[Refusal | None]:
+    if _runtime(batch) is None:
+        return [_NOT_READY] * len(batch.work)
+    return [
+        _EXPIRED if work.deadline_us <= wall_us else Refusal(_INVALID, problem) if problem else None
+        for work, problem in zip(batch.work, batch.problems, strict=True)
+    ]
+
+
+def _due(batch: Batch, refused: Sequence[Refusal | None]) -> list[Work]:
+    return [work for work, refusal in zip(batch.work, refused, strict=True) if refusal is None]
+
+
+def _merged(
+    refused: Sequence[Refusal | None], predictions: Sequence[Outputs | Failure]
+) -> list[Outputs | Failure | Refusal]:
+    rest = iter(predictions)
+    return [next(rest) if refusal is None else refusal for refusal in refused]
+
+
+def _budget_us(due: Sequence[Work], wall_us: int) -> int:
+    return max(work.deadline_us for work in due) - wall_us
+
+
+def _predict(runtime: ModelRuntime, due: Sequence[Work], wall_us: int) -> Sequence[Outputs | Failure]:
+    rows = [work.row for work in due]
+    try:
+        if isinstance(runtime, SupportsBudget):
+            predictions = runtime.predict_within(rows, _budget_us(due, wall_us))
+        else:
+            predictions = runtime.predict(rows)
+    except Exception as error:  # noqa: BLE001 - whatever a model's code raises costs its own scores only
+        return [Failure(f"the model failed: {type(error).__name__}: {error}")] * len(rows)
+    if len(predictions) != len(rows):
+        return [Failure(f"the model gave {len(predictions)} outputs for {len(rows)} rows")] * len(rows)
+    return predictions
+
+
+def _no_problem(_: Row) -> str:
+    """A model that is not ready is not asked, whatever the row."""
+    return ""
