@@ -7,6 +7,7 @@ from bench import containers
 from bench.alone import EngineAlone, MailboxMemory
 from bench.join import FaustJoin, InterpretedJoin, Join
 from bench.latency import Hops, Lateness
+from bench.loading import LOADING, LowLoad
 from bench.passthrough import PassThrough
 from bench.scale import Scale
 from bench.stand import Stand
@@ -44,5 +45,6 @@ GROUPS: Final[tuple[tuple[Case, ...], ...]] = (
     ),
     (Hops(), Lateness()),
     tuple(map(containers.Container, containers.KINDS)),
+    (LowLoad(), *LOADING),
 )
 NAMES: Final = tuple(case.name for group in GROUPS for case in group)

@@ -1,12 +1,16 @@
 """Model containers beside their evaluators in a bare loop, and what micro-batching costs."""
 
+import atexit
 import base64
 import json
 import random
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
+from functools import cache
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -29,8 +33,8 @@ ROUTE: Final = "bench-containers"
 SLA_US: Final = 3_600_000_000
 BATCH: Final = 256
 _SMALL_BATCH: Final = 64
-_LIMIT_S: Final = 60.0
-_TO_MAKE_S: Final = 180.0
+_LIMIT_S: Final = 120.0
+_TO_END_S: Final = 600.0
 _MODULE: Final = "rendezvous_model_container"
 
 
@@ -51,29 +55,40 @@ KINDS: Final = (
 )
 
 
-def prepare(stand: Stand, scale: Scale) -> None:
-    """Make the models, and write once what all containers read."""
-    if not stand.once("containers"):
-        return
-    argv = [sys.executable, "-m", "bench.model_files", str(stand.folder)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=_TO_MAKE_S, check=False)  # noqa: S603 - ours
+@cache
+def model_folder() -> Path:
+    """Return a folder with the models, made once; it goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="rendezvous-bench-models-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    run_to_end("bench.model_files", str(folder))
+    return folder
+
+
+def run_to_end(module: str, *arguments: str) -> str:
+    """Run a program of the bench and return what it writes; raises BenchError if it fails."""
+    argv = [sys.executable, "-m", module, *arguments]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=_TO_END_S, check=False)  # noqa: S603 - ours
     if done.returncode:
-        raise BenchError(f"the models could not be made:\n{done.stderr[-2_000:]}")
-    models = [described(stand.folder, kind) for kind in KINDS]
-    named = [f"{model.name}@{model.version}" for model in models]
-    stand.write(records.control(records.route(ROUTE, SLA_US, *named), models=models))
-    stand.write(_inputs(scale.container_inputs))
+        raise BenchError(f"{module} {' '.join(arguments)[:200]} failed:\n{done.stderr[-2_000:]}")
+    return done.stdout
 
 
-def described(folder: Path, kind: Kind) -> Model:
-    """Return the descriptor of *kind*, whose file is in *folder*."""
-    path = folder / kind.file
+def prepare(stand: Stand) -> None:
+    """Make the models known on this stand, once."""
+    if stand.once("containers"):
+        models = [described(kind) for kind in KINDS]
+        named = [f"{model.name}@{model.version}" for model in models]
+        stand.write(records.control(records.route(ROUTE, SLA_US, *named), models=models))
+
+
+def described(kind: Kind) -> Model:
+    """Return the descriptor of *kind*."""
+    path = model_folder() / kind.file
     content = path.read_bytes()
     artifact = Artifact(location=str(path), sha256=sha256(content).digest(), size=len(content))
     fields = [Field(name=name, type=FieldType.FIELD_TYPE_NUMBER) for name in model_files.FIELDS]
-    return Model(
-        name=kind.name.replace("_", "-"), version="1", type=kind.type, artifact=artifact, inputs=fields
-    )
+    name = kind.name.replace("_", "-")
+    return Model(name=name, version="1", type=kind.type, artifact=artifact, inputs=fields)
 
 
 def features(chance: random.Random) -> dict[str, float]:
@@ -103,15 +118,13 @@ def _inputs(count: int) -> Iterator[Written]:
 def container(stand: Stand, *kinds: Kind, **env: str) -> ProcessSpec:
     """Return a container of the models of *kinds*, in a group that has read nothing yet."""
     name = stand.unique("container")
-    return stand.service(
-        name,
-        _MODULE,
-        RENDEZVOUS_MODEL=",".join(f"{kind.name.replace('_', '-')}@1" for kind in kinds),
-        RENDEZVOUS_GROUP=name,
-        RENDEZVOUS_ARTIFACT_ROOTS=str(stand.folder),
-        RENDEZVOUS_MAX_BATCH=str(BATCH),
-        **env,
-    )
+    told = {
+        "RENDEZVOUS_MODEL": ",".join(f"{kind.name.replace('_', '-')}@1" for kind in kinds),
+        "RENDEZVOUS_GROUP": name,
+        "RENDEZVOUS_ARTIFACT_ROOTS": str(model_folder()),
+        "RENDEZVOUS_MAX_BATCH": str(BATCH),
+    }
+    return stand.service(name, _MODULE, **told | env)
 
 
 class Container:
@@ -122,8 +135,10 @@ class Container:
         self.name = f"container-{kind.name.replace('_', '-')}"
 
     def prepare(self, stand: Stand, scale: Scale) -> None:
-        """Share the backlog and the models."""
-        prepare(stand, scale)
+        """Write once what all containers read."""
+        prepare(stand)
+        if stand.once("backlog"):
+            stand.write(_inputs(scale.container_inputs))
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Return the rows a second of both, and what a row costs."""
@@ -131,8 +146,8 @@ class Container:
         stand.empty(SCORES)
         with stand.running(container(stand, self._kind)) as (process,):
             rate = middle_rate(watch(stand, process, (SCORES,), count, _LIMIT_S))
-        bare = alone(stand, self._kind, BATCH, scale.evaluator_s)
-        few = alone(stand, self._kind, _SMALL_BATCH, scale.evaluator_s)
+        bare = alone(self._kind, BATCH, scale.evaluator_s)
+        few = alone(self._kind, _SMALL_BATCH, scale.evaluator_s)
         name = f"containers.{self._kind.name}"
         return {
             f"{name}_rows_per_s": rate.per_s,
@@ -143,12 +158,8 @@ class Container:
         }
 
 
-def alone(stand: Stand, kind: Kind, batch: int, seconds: float) -> dict[str, float]:
+def alone(kind: Kind, batch: int, seconds: float) -> dict[str, float]:
     """Return how fast the evaluator of *kind* is in a bare loop, in a process of its own."""
-    model = base64.b64encode(described(stand.folder, kind).SerializeToString()).decode()
-    argv = [sys.executable, "-m", "bench.evaluator_alone", model, str(batch), str(seconds)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=_TO_MAKE_S, check=False)  # noqa: S603 - ours
-    if done.returncode:
-        raise BenchError(f"{kind.name} could not be asked in a bare loop:\n{done.stderr[-2_000:]}")
-    found: dict[str, float] = json.loads(done.stdout)
+    model = base64.b64encode(described(kind).SerializeToString()).decode()
+    found: dict[str, float] = json.loads(run_to_end("bench.evaluator_alone", model, str(batch), str(seconds)))
     return found

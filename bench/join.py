@@ -24,7 +24,9 @@ def _prepare(stand: Stand, scale: Scale) -> None:
     """Write once what both joins read."""
     if not stand.once("join"):
         return
-    stand.write(records.control(records.route(ROUTE, SLA_US, *records.MODELS)))
+    stand.write(
+        records.control(records.route(ROUTE, SLA_US, *records.MODELS), models=records.constant_models())
+    )
     stand.write(records.backlog(ROUTE, SLA_US, scale.join_requests))
 
 

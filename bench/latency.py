@@ -85,6 +85,7 @@ def _prepare(stand: Stand, scale: Scale) -> None:
         records.control(
             records.route(_HOPS, _HOPS_SLA_US, _MODEL),
             records.route(_SILENT, SILENT_SLA_US, *records.MODELS),
+            models=records.constant_models(),
         )
     )
     stand.create(*_BARE)

@@ -27,7 +27,7 @@ def make(folder: Path) -> None:
     """Write all of them into *folder*."""
     _forests(folder)
     for name, width in _LAYERS.items():
-        _network(folder / name, width)
+        write_network(folder / name, width)
 
 
 def _forests(folder: Path) -> None:
@@ -45,7 +45,8 @@ def _forests(folder: Path) -> None:
     (folder / ONNX).write_bytes(to_onnx(model, rows[:1].astype("float32")).SerializeToString())
 
 
-def _network(path: Path, width: int) -> None:
+def write_network(path: Path, width: int) -> None:
+    """Write a SavedModel of a network with two hidden layers of *width*, zipped, to *path*."""
     import tensorflow as tf  # noqa: PLC0415 - as above
 
     sizes = (len(FIELDS), width, width, 1)

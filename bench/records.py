@@ -37,13 +37,18 @@ def route(name: str, sla_us: int, *models: str) -> Route:
     return Route(name=name, sla_us=sla_us, schedule=schedule, default=_OUTPUTS)
 
 
-def control(*routes: Route, models: Iterable[Model] = ()) -> Iterator[Written]:
-    """Yield the messages that add the constant models, and *models*, and set *routes*."""
-    for model in (*map(_constant, MODELS), *models):
+def control(*routes: Route, models: Iterable[Model]) -> Iterator[Written]:
+    """Yield the messages that add *models* and set *routes*."""
+    for model in models:
         named = f"{model.name}@{model.version}"
         yield _control(Control(id=f"add {named}", add_model=AddModel(model=model)))
     for each in routes:
         yield _control(Control(id=f"set {each.name}", set_route=SetRoute(route=each)))
+
+
+def constant_models() -> Iterator[Model]:
+    """Yield the descriptors of MODELS."""
+    yield from map(_constant, MODELS)
 
 
 def _constant(named: str) -> Model:

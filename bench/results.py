@@ -52,6 +52,7 @@ TARGETS: Final[Mapping[str, Target]] = {
     "ratios.hops_p50": Target(1.5, at_least=False),
     "ratios.hops_p99": Target(2.0, at_least=False),
     **{f"ratios.container_{kind}": Target(0.8, at_least=True) for kind in CONTAINERS},
+    **{f"loading.{kind}_p99_moved_ms": Target(2.0, at_least=False) for kind in CONTAINERS[:3]},
     "containers.pmml_bare_us_per_row": Target(60.0, at_least=False),
     "containers.savedmodel_bare_us_per_row_at_64": Target(5.0, at_least=False),
 }

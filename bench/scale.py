@@ -13,7 +13,8 @@ class Scale:
 
     *repeats*: how often each figure is taken. *latency_s*: how long, in seconds, requests are sent at a
     steady pace, after *warm_up_s*, to a broker that was itself warmed up for *broker_warm_up_s*.
-    *evaluator_s*: how long, in seconds, an evaluator is asked in a bare loop. The others count what is
+    *evaluator_s*: how long, in seconds, an evaluator is asked in a bare loop; *large_mb*: the size
+    of a model that is loaded beside others, in MB. The others count what is
     written beforehand to be caught up with.
     """
 
@@ -25,6 +26,7 @@ class Scale:
     mailboxes: int
     container_inputs: int
     evaluator_s: float
+    large_mb: int
     broker_warm_up_s: float
     warm_up_s: float
     latency_s: float
@@ -39,6 +41,7 @@ FULL: Final = Scale(
     mailboxes=100_000,
     container_inputs=150_000,
     evaluator_s=2.0,
+    large_mb=200,
     broker_warm_up_s=6.0,
     warm_up_s=2.0,
     latency_s=8.0,
@@ -53,6 +56,7 @@ QUICK: Final = Scale(
     mailboxes=20_000,
     container_inputs=40_000,
     evaluator_s=1.0,
+    large_mb=24,
     broker_warm_up_s=2.0,
     warm_up_s=1.0,
     latency_s=2.0,

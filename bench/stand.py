@@ -33,7 +33,7 @@ class Stand:
 
     def __init__(self, bootstrap_servers: str, folder: Path) -> None:
         self.bootstrap_servers = bootstrap_servers
-        self.folder = folder
+        self._folder = folder
         self._named = 0
         self._done: set[str] = set()
         self._admin = AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0})
@@ -96,12 +96,12 @@ class Stand:
 
     def service(self, name: str, module: str, **env: str) -> ProcessSpec:
         """Return a service as a process, as the local stack runs it."""
-        around = Surroundings(self.bootstrap_servers, self.folder, "WARNING")
+        around = Surroundings(self.bootstrap_servers, self._folder, "WARNING")
         return process_of(Service(name, module, env=env), around, free_port())
 
     def running(self, *specs: ProcessSpec) -> AbstractContextManager[list[Running]]:
         """Run processes until the block ends."""
-        return running(*specs, log_dir=self.folder)
+        return running(*specs, log_dir=self._folder)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from rendezvous_models import report
 from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import RuntimeOptions
 from rendezvous_models.errors import WorkerError
-from rendezvous_models.isolation import Isolate, IsolatedRuntime, create_isolated
+from rendezvous_models.isolation import Isolate, IsolatedRuntime, Place, create_isolated
 from rendezvous_models.lifecycle import Phase
 from rendezvous_models.loader import Loader
 from rendezvous_models.metrics import ScoringMetrics
@@ -263,7 +263,7 @@ class Serving:
             self.shelf,
             self.view,
             ArtifactStore(folder / "store"),
-            lambda model: create_isolated(model, RuntimeOptions(), Isolate.ASKED, limits),
+            lambda model: create_isolated(model, RuntimeOptions(), Place(Isolate.ASKED, limits)),
             clock=self.clock,
         )
         self.handler = ScoringHandler(self.shelf, self.view, clock=self.clock, service="model-container")

@@ -8,7 +8,7 @@ from typing import Final
 import pytest
 from rendezvous_contracts.values import to_fields
 from rendezvous_models.contract import Failure, Outputs, RuntimeOptions
-from rendezvous_models.isolation import Isolate, IsolatedRuntime, create_isolated
+from rendezvous_models.isolation import Isolate, IsolatedRuntime, Place, create_isolated
 from rendezvous_models.worker_keeper import WorkerLimits
 from scoring.v1.control_pb2 import Field, FieldType, Golden, Model
 
@@ -79,7 +79,7 @@ def odd_runtime(folder: Path, limits: WorkerLimits, at_load: str = "") -> Isolat
     """Return the model loaded in a worker; install_odd comes first."""
     path = folder / "odd.json"
     path.write_bytes(document(at_load))
-    runtime = create_isolated(odd_model(at_load=at_load), RuntimeOptions(), Isolate.ASKED, limits)
+    runtime = create_isolated(odd_model(at_load=at_load), RuntimeOptions(), Place(Isolate.ASKED, limits))
     assert isinstance(runtime, IsolatedRuntime)
     runtime.load(path)
     return runtime

@@ -15,7 +15,7 @@ from bench.scale import PARTITIONS
 def test_the_control_log_is_accepted_in_whole() -> None:
     route = records.route("r", 1_000_000, *records.MODELS)
     state = State()
-    for offset, (_, _, _, value) in enumerate(records.control(route)):
+    for offset, (_, _, _, value) in enumerate(records.control(route, models=records.constant_models())):
         state, refused = fold_record(state, value, offset)
         assert refused is None
 

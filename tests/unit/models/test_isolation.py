@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rendezvous_models.contract import Answer, Failure, Metadata, Row, RuntimeOptions, create_runtime
 from rendezvous_models.errors import BadModelError, UnknownRuntimeError
-from rendezvous_models.isolation import Isolate, IsolatedRuntime, create_isolated
+from rendezvous_models.isolation import Isolate, IsolatedRuntime, Place, create_isolated
 from rendezvous_models.runtimes.python import PythonRuntime
 from rendezvous_models.worker_keeper import WorkerLimits
 from rendezvous_models.worker_messages import (
@@ -208,36 +208,59 @@ def test_an_end_that_takes_nothing_breaks_the_channel(ends: tuple[Channel, socke
 # Who is isolated.
 
 
+LIMIT = 1000
+
+
 @pytest.mark.parametrize(
-    ("isolate", "asked", "isolated"),
+    ("isolate", "asked", "size", "isolated"),
     [
-        (Isolate.NEVER, False, False),
-        (Isolate.NEVER, True, False),
-        (Isolate.ASKED, False, False),
-        (Isolate.ASKED, True, True),
-        (Isolate.ALWAYS, False, True),
-        (Isolate.ALWAYS, True, True),
+        (Isolate.NEVER, False, LIMIT + 1, False),
+        (Isolate.NEVER, True, LIMIT, False),
+        (Isolate.ASKED, False, LIMIT + 1, False),
+        (Isolate.ASKED, True, LIMIT, True),
+        (Isolate.LARGE, False, LIMIT, False),
+        (Isolate.LARGE, False, LIMIT + 1, True),
+        (Isolate.LARGE, True, LIMIT, True),
+        (Isolate.ALWAYS, False, LIMIT, True),
+        (Isolate.ALWAYS, True, LIMIT, True),
     ],
 )
-def test_the_container_decides_who_is_isolated(isolate: Isolate, *, asked: bool, isolated: bool) -> None:
+def test_the_container_decides_who_is_isolated(
+    isolate: Isolate, *, asked: bool, size: int, isolated: bool
+) -> None:
     descriptor = Model(type="python", options={"isolation": "process"} if asked else {})
+    descriptor.artifact.size = size
 
-    runtime = create_isolated(descriptor, RuntimeOptions(), isolate, WorkerLimits())
+    runtime = create_isolated(descriptor, RuntimeOptions(), Place(isolate, WorkerLimits(), LIMIT))
 
     assert isinstance(runtime, IsolatedRuntime if isolated else PythonRuntime)
     assert not runtime.ready
+
+
+@pytest.mark.parametrize(
+    ("starts", "in_service", "isolated"), [(True, True, True), (True, False, False), (False, True, False)]
+)
+def test_the_first_model_that_needs_a_library_is_isolated_where_others_are_served(
+    monkeypatch: pytest.MonkeyPatch, *, starts: bool, in_service: bool, isolated: bool
+) -> None:
+    monkeypatch.setattr(PythonRuntime, "starts_library", starts)
+    place = Place(Isolate.LARGE, WorkerLimits(), LIMIT)
+
+    runtime = create_isolated(Model(type="python"), RuntimeOptions(), place, in_service=in_service)
+
+    assert isinstance(runtime, IsolatedRuntime) is isolated
 
 
 def test_another_kind_of_isolation_is_refused() -> None:
     descriptor = Model(type="python", options={"isolation": "thread"})
 
     with pytest.raises(BadModelError, match="isolation is 'thread': write process"):
-        create_isolated(descriptor, RuntimeOptions(), Isolate.NEVER, WorkerLimits())
+        create_isolated(descriptor, RuntimeOptions(), Place(Isolate.NEVER, WorkerLimits()))
 
 
 def test_a_type_that_nothing_serves_is_refused_before_a_worker_is_started() -> None:
     with pytest.raises(UnknownRuntimeError):
-        create_isolated(Model(type="abacus"), RuntimeOptions(), Isolate.ALWAYS, WorkerLimits())
+        create_isolated(Model(type="abacus"), RuntimeOptions(), Place(Isolate.ALWAYS, WorkerLimits()))
 
 
 def test_a_runtime_is_not_told_where_it_runs() -> None:

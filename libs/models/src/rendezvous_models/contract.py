@@ -101,6 +101,15 @@ class ModelRuntime(ABC):
         """Whether predict can be called."""
 
     @property
+    def starts_library(self) -> bool:
+        """
+        Whether load would be the first in this process to start what the runtime needs.
+
+        That keeps Python's lock for tenths of a second, and holds up whatever is served beside it.
+        """
+        return False
+
+    @property
     def trouble(self) -> str:
         """What keeps a loaded model from scoring just now, for people; empty: nothing that it knows of."""
         return ""

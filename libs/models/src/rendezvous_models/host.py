@@ -47,7 +47,7 @@ class ModelHost(Service):
             remote_secrets=settings.remote_secrets,
             remote_configs=settings.remote_configs,
         )
-        limits = settings.worker_limits()
+        place = settings.place()
         store = ArtifactStore(settings.data_dir / "models" / settings.instance, settings.artifact_rules())
         self._view = view
         self.shelf = Shelf(settings.model)
@@ -55,7 +55,8 @@ class ModelHost(Service):
             self.shelf,
             view,
             store,
-            create or (lambda model: create_isolated(model, options, settings.isolate, limits)),
+            create
+            or (lambda model: create_isolated(model, options, place, in_service=bool(self.shelf.ready))),
             clock=clock,
             drain_us=int(settings.drain_s * 1e6),
             loaded_max_bytes=settings.loaded_max_bytes,

@@ -2,13 +2,15 @@
 Models in worker processes of their own, so that one that hangs, leaks or crashes hurts nobody else.
 
 To its process an isolated model is a runtime like any other. Which models are isolated is asked for by
-their option `isolation: process`, and decided by the process that serves them.
+their option `isolation: process`, and decided by the process that serves them: by default, those as well
+whose load would hold up what is served beside it. A library that is imported, a JVM that starts and a large
+document that is parsed keep Python's lock for too long; a worker has a lock of its own.
 """
 
 from collections.abc import Callable, Sequence
 from enum import Enum
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from scoring.v1.control_pb2 import Model
 
@@ -41,7 +43,21 @@ class Isolate(Enum):
 
     NEVER = "never"
     ASKED = "asked"
+    LARGE = "large"
     ALWAYS = "always"
+
+
+class Place(NamedTuple):
+    """
+    Where models are to be loaded.
+
+    *isolate*: which of them in workers; an artifact of more than *large_bytes* is large. *limits* are the
+    workers'.
+    """
+
+    isolate: Isolate
+    limits: WorkerLimits
+    large_bytes: int = 0
 
 
 class IsolatedRuntime(ModelRuntime):
@@ -114,13 +130,22 @@ class IsolatedRuntime(ModelRuntime):
 
 
 def create_isolated(
-    descriptor: Model, options: RuntimeOptions, isolate: Isolate, limits: WorkerLimits
+    descriptor: Model, options: RuntimeOptions, place: Place, *, in_service: bool = False
 ) -> ModelRuntime:
-    """Return a runtime for *descriptor* as create_runtime does, in a process of its own where it is to be."""
+    """
+    Return a runtime for *descriptor* as create_runtime does, in a process of its own where it is to be.
+
+    *in_service*: whether this process serves something already, which a load here could hold up.
+    """
     asked = descriptor.options.get(ISOLATION, "")
     if asked not in {"", _PROCESS}:
         raise BadModelError(f"option {ISOLATION} is {asked[:80]!r}: write {_PROCESS}, or leave it out")
     inner = create_runtime(descriptor, options)
-    if isolate is Isolate.ALWAYS or (isolate is Isolate.ASKED and asked):
-        return IsolatedRuntime(inner, limits)
-    return inner
+    large = descriptor.artifact.size > place.large_bytes or (in_service and inner.starts_library)
+    isolated = {
+        Isolate.NEVER: False,
+        Isolate.ASKED: bool(asked),
+        Isolate.LARGE: bool(asked) or large,
+        Isolate.ALWAYS: True,
+    }
+    return IsolatedRuntime(inner, place.limits) if isolated[place.isolate] else inner

@@ -8,7 +8,7 @@ from pydantic_settings import NoDecode
 from rendezvous_contracts.errors import BadNameError
 from rendezvous_contracts.names import parse_model_id
 
-from rendezvous_models.isolation import Isolate
+from rendezvous_models.isolation import Isolate, Place
 from rendezvous_models.settings_artifacts import ArtifactSettings, split
 from rendezvous_models.worker_keeper import WorkerLimits
 
@@ -37,9 +37,13 @@ class ScoringSettings(ArtifactSettings):
         default=None, description="folder of the model server configurations that remote models may change"
     )
     isolate: Isolate = Field(
-        default=Isolate.ASKED,
+        default=Isolate.LARGE,
         description="which models run in a worker process of their own: never, asked (those with the option "
-        "isolation: process) or always",
+        "isolation: process), large (those as well whose load would hold up what is served: of more than "
+        "isolate_bytes, or the first one that needs a library or a JVM) or always",
+    )
+    isolate_bytes: int = Field(
+        default=16 << 20, ge=0, description="the largest artifact of a model that is not large, in bytes"
     )
     worker_memory_mb: int = Field(
         default=0,
@@ -93,11 +97,12 @@ class ScoringSettings(ArtifactSettings):
                 raise ValueError(f"RENDEZVOUS_MODEL: {error}") from error
         return self
 
-    def worker_limits(self) -> WorkerLimits:
-        """Return what a worker process may take."""
-        return WorkerLimits(
+    def place(self) -> Place:
+        """Return where models are loaded, and what worker processes may take."""
+        limits = WorkerLimits(
             memory_mb=self.worker_memory_mb,
             timeout_s=self.worker_timeout_s,
             grace_s=self.worker_grace_s,
             load_s=self.worker_load_s,
         )
+        return Place(self.isolate, limits, self.isolate_bytes)

@@ -86,6 +86,11 @@ class PmmlRuntime(ModelRuntime):
         """Whether it is loaded."""
         return self._evaluator is not None
 
+    @property
+    def starts_library(self) -> bool:
+        """Whether there is no JVM yet."""
+        return not jpype.isJVMStarted()
+
 
 def start_jvm(heap_mb: int) -> None:
     """Start this process's JVM, unless it runs already; raises RuntimeUnavailableError."""

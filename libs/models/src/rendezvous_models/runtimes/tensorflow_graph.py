@@ -21,7 +21,7 @@ from rendezvous_models.runtimes.tensor_options import (
     TensorOptions,
 )
 from rendezvous_models.runtimes.tensor_runtime import TensorModel, TensorRuntime
-from rendezvous_models.runtimes.tensorflow_library import message, tensor_spec, tensorflow
+from rendezvous_models.runtimes.tensorflow_library import is_imported, message, tensor_spec, tensorflow
 from rendezvous_models.runtimes.tensorflow_ops import check_ops, node_name, registry
 from rendezvous_models.runtimes.tensors import TensorSpec
 from rendezvous_models.threads import granted_cpus
@@ -61,6 +61,11 @@ class GraphRuntime(TensorRuntime):
             self._session.close()
             self._session = None
             gc.collect()  # graphs are held in circles
+
+    @property
+    def starts_library(self) -> bool:
+        """Whether TensorFlow is not imported yet."""
+        return not is_imported()
 
 
 def _parse(artifact: Path) -> Any:

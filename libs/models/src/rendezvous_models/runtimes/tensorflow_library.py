@@ -24,12 +24,17 @@ from rendezvous_models.threads import granted_cpus, limit_native_pools
 _QUIET: Final = {"TF_CPP_MIN_LOG_LEVEL": "3"}
 
 
+def is_imported() -> bool:
+    """Return whether this process has the library already."""
+    return "tensorflow" in sys.modules
+
+
 def tensorflow(kind: str) -> Any:
     """Return the library, for models of type *kind*; raises RuntimeUnavailableError without it."""
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     limit_native_pools(granted_cpus())
-    new = "tensorflow" not in sys.modules
+    new = not is_imported()
     try:
         library = importlib.import_module("tensorflow")
     except ImportError as error:

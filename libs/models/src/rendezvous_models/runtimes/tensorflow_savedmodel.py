@@ -14,7 +14,7 @@ from rendezvous_models.errors import BadModelError
 from rendezvous_models.runtimes.saved_model_document import SavedModelDocument, read_saved_model
 from rendezvous_models.runtimes.tensor_options import CONSTANT, FIELDS, MISSING, OUTPUTS, TensorOptions
 from rendezvous_models.runtimes.tensor_runtime import TensorModel, TensorRuntime
-from rendezvous_models.runtimes.tensorflow_library import TracedCall, tensor_spec, tensorflow
+from rendezvous_models.runtimes.tensorflow_library import TracedCall, is_imported, tensor_spec, tensorflow
 from rendezvous_models.runtimes.tensors import TensorSpec
 
 _SIGNATURE: Final = "signature"
@@ -47,6 +47,11 @@ class SavedModelRuntime(TensorRuntime):
         """Let go of the model, and of the memory that its variables hold."""
         super().unload()
         gc.collect()  # functions and what they need are held in circles
+
+    @property
+    def starts_library(self) -> bool:
+        """Whether TensorFlow is not imported yet."""
+        return not is_imported()
 
 
 def _load(library: Any, document: SavedModelDocument) -> Any:
