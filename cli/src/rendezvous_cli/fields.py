@@ -1,9 +1,10 @@
 """Fields as they are typed or stored: name=value, CSV and lines of JSON, to values that travel."""
 
-import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final, TextIO
+
+from rendezvous_models.records import BadTableError, Table
 
 from rendezvous_cli.errors import CliError, UsageError
 
@@ -60,26 +61,13 @@ def read_rows(file: TextIO, source: str, declared: Declared) -> Iterator[Values]
 
 
 def _read_csv(file: TextIO, source: str, declared: Declared) -> Iterator[Values]:
-    header = file.readline()
-    delimiter = max(",;\t", key=header.count)
-    names = next(csv.reader([header], delimiter=delimiter), [])
-    if len(set(names)) < len(names) or not all(names):
-        raise CliError(f"{source}:1: the header names a column twice, or not at all")
-    reader = csv.reader(file, delimiter=delimiter, strict=True)
     try:
-        for cells in reader:
-            if not cells:
-                continue
-            if len(cells) != len(names):
-                raise CliError(f"{source}:{reader.line_num + 1}: {len(cells)} cells under {len(names)} names")
-            # An empty cell is a field that is not there.
-            yield {
-                name: read_value(cell, declared.get(name, "any"))
-                for name, cell in zip(names, cells, strict=True)
-                if cell
-            }
-    except csv.Error as error:
-        raise CliError(f"{source}:{reader.line_num + 1}: {error}") from error
+        for row in Table(file).cells():
+            if row.problem:
+                raise CliError(f"{source}: line {row.line}: {row.problem}")
+            yield {name: read_value(cell, declared.get(name, "any")) for name, cell in row.cells.items()}
+    except BadTableError as error:
+        raise CliError(f"{source}: {error}") from error
 
 
 def _read_lines(file: TextIO, source: str) -> Iterator[Values]:

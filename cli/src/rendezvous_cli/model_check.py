@@ -44,6 +44,13 @@ Hosts = Annotated[
 Secrets = Annotated[
     str, typer.Option(envvar="RENDEZVOUS_REMOTE_SECRETS", help="Folder of a remote model's secrets.")
 ]
+Configs = Annotated[
+    str,
+    typer.Option(
+        envvar="RENDEZVOUS_REMOTE_CONFIGS",
+        help="Folder of server configurations that a remote model may change.",
+    ),
+]
 Batch = Annotated[int, typer.Option(min=1, max=10_000, help="Rows that the model is given at once.")]
 Heap = Annotated[
     int, typer.Option(envvar="RENDEZVOUS_JVM_HEAP_MB", min=16, help="What a JVM may use, in MB.")
@@ -74,6 +81,7 @@ def check(
     networks: Networks = "",
     remote_hosts: Hosts = "",
     remote_secrets: Secrets = "",
+    remote_configs: Configs = "",
     max_batch: Batch = 256,
     jvm_heap_mb: Heap = 512,
     output: OutputForm = Form.TABLE,
@@ -101,6 +109,7 @@ def check(
             networks=_split(networks),
             remote_hosts=_split(remote_hosts),
             remote_secrets=remote_secrets,
+            remote_configs=remote_configs,
             max_batch=max_batch,
             jvm_heap_mb=jvm_heap_mb,
         )

@@ -34,6 +34,7 @@ class Question:
     networks: tuple[str, ...] = ()
     remote_hosts: tuple[str, ...] = ()
     remote_secrets: str = ""
+    remote_configs: str = ""
     max_batch: int = 256
     jvm_heap_mb: int = 512
 
@@ -60,6 +61,7 @@ class Question:
             jvm_heap_mb=self.jvm_heap_mb,
             remote_hosts=self.remote_hosts,
             remote_secrets=Path(self.remote_secrets) if self.remote_secrets else None,
+            remote_configs=Path(self.remote_configs) if self.remote_configs else None,
         )
 
     def model(self) -> Model:

@@ -58,9 +58,9 @@ def test_lines_of_json_are_read() -> None:
 @pytest.mark.parametrize(
     ("text", "source", "problem"),
     [
-        ("a,b\n1,2\n1\n", "f.csv", "f.csv:3: 1 cells under 2 names"),
-        ("a,a\n", "f.csv", "f.csv:1: the header names a column twice"),
-        ('a\n"x', "f.csv", "f.csv:"),
+        ("a,b\n1,2\n1\n", "f.csv", "f.csv: line 3: 1 cells under 2 names"),
+        ("a,a\n", "f.csv", "f.csv: line 1: the header names a column twice"),
+        ('a\n"x', "f.csv", "f.csv: line 2: "),
         ('{"a": 1}\n{', "f.ndjson", "f.ndjson:2: not JSON"),
         ('{"a": NaN}', "f.ndjson", "f.ndjson:1: not JSON: NaN"),
         ("[1]", "f.jsonl", "f.jsonl:1: expected an object of fields"),

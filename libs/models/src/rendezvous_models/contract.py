@@ -7,7 +7,7 @@ serves. One instance is one model.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
@@ -15,7 +15,7 @@ from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 from rendezvous_contracts.values import Plain
 from scoring.v1.control_pb2 import Field, Model
 
-from rendezvous_models.errors import RuntimeUnavailableError, UnknownRuntimeError
+from rendezvous_models.errors import BadModelError, RuntimeUnavailableError, UnknownRuntimeError
 
 GROUP: Final = "rendezvous.runtimes"
 #: The option that is no runtime's: where a model runs, see isolation.py.
@@ -179,6 +179,19 @@ def create_runtime(descriptor: Model, options: RuntimeOptions) -> ModelRuntime:
         raise lacking(entry.name, error) from error
     runtime: ModelRuntime = kind(_told(descriptor), options)
     return runtime
+
+
+def check_options(descriptor: Model, known: Iterable[str] = (), named: Iterable[str] = ()) -> None:
+    """
+    Raise BadModelError for an option of *descriptor* that is neither *known* nor, up to a dot, in *named*.
+
+    One that is misspelt must not pass unseen.
+    """
+    names, prefixes = tuple(known), tuple(f"{prefix}." for prefix in named)
+    for option in descriptor.options:
+        if option not in names and not option.startswith(prefixes):
+            choice = ", ".join([*names, *(f"{prefix}NAME" for prefix in prefixes)]) or "none"
+            raise BadModelError(f"there is no option {option[:80]!r} for this type of model: {choice}")
 
 
 def _told(descriptor: Model) -> Model:

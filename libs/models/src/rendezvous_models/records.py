@@ -51,6 +51,19 @@ class Matching(NamedTuple):
     notes: tuple[str, ...]
 
 
+class Cells(NamedTuple):
+    """
+    One row of a table as it is written: its cells by the names of their columns.
+
+    *number* counts from 1, without the header; *line* is where it ends. *problem* says why there is no row.
+    """
+
+    number: int
+    line: int
+    cells: Mapping[str, str]
+    problem: str = ""
+
+
 @dataclass(frozen=True)
 class Record:
     """
@@ -85,20 +98,26 @@ class Table:
         if twice or not all(self.header) or not self.header:
             raise BadTableError("line 1: the header names a column twice, or not at all")
 
-    def records(self, matching: Matching) -> Iterator[Record]:
-        """Yield the rows, with values as the fields of *matching* ask for; an empty cell is no value."""
-        columns = [
-            (field or Field(name=name)) for name, field in zip(self.header, matching.fields, strict=True)
-        ]
+    def cells(self) -> Iterator[Cells]:
+        """Yield the rows as they are written; an empty cell is left out. Raises BadTableError."""
         try:
             for number, cells in enumerate(filter(None, self._reader), start=1):
-                if len(cells) != len(columns):
-                    yield Record(number, {}, f"{len(cells)} cells under {len(columns)} names")
+                line = self._reader.line_num
+                if len(cells) != len(self.header):
+                    yield Cells(number, line, {}, f"{len(cells)} cells under {len(self.header)} names")
                 else:
-                    pairs = zip(columns, cells, strict=True)
-                    yield Record(number, {field.name: typed(cell, field) for field, cell in pairs if cell})
+                    pairs = zip(self.header, cells, strict=True)
+                    yield Cells(number, line, {name: cell for name, cell in pairs if cell})
         except csv.Error as error:
             raise BadTableError(f"line {self._reader.line_num}: {error}") from error
+
+    def records(self, matching: Matching) -> Iterator[Record]:
+        """Yield the rows, with values as the fields of *matching* ask for; an empty cell is no value."""
+        pairs = zip(self.header, matching.fields, strict=True)
+        fields = {name: field or Field(name=name) for name, field in pairs}
+        for number, _, cells, problem in self.cells():
+            row = {fields[name].name: typed(cell, fields[name]) for name, cell in cells.items()}
+            yield Record(number, row, problem)
 
 
 def detect(sample: Sequence[str]) -> Dialect:

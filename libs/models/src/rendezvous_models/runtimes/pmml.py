@@ -26,8 +26,9 @@ from pypmml.jvm import PMMLError
 from rendezvous_contracts.values import Plain
 from scoring.v1.control_pb2 import Field, FieldType
 
-from rendezvous_models.contract import Failure, Metadata, ModelRuntime, Outputs, Row
+from rendezvous_models.contract import Failure, Metadata, ModelRuntime, Outputs, Row, check_options
 from rendezvous_models.errors import BadModelError, RuntimeUnavailableError
+from rendezvous_models.runtimes.batches import judged, predict_apart
 from rendezvous_models.runtimes.pmml_document import Limits, read_document
 from rendezvous_models.runtimes.pmml_expressions import OTHER
 from rendezvous_models.runtimes.pmml_fields import input_fields
@@ -55,6 +56,7 @@ class PmmlRuntime(ModelRuntime):
 
     def load(self, artifact: Path) -> None:
         """Load the document at *artifact*; raises BadModelError or RuntimeUnavailableError."""
+        check_options(self.descriptor)  # there are none
         root = read_document(artifact.read_bytes(), Limits())
         fields = input_fields(root)
         repaired = repair(root)
@@ -141,19 +143,12 @@ class _Evaluator:
         )  # the evaluator's rules are not for two threads
 
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
-        try:
-            table = self._prepare.table(rows)
-            with self._alone:
-                return [self._judged(values) for values in self._batch(table)]
-        except (jpype.JException, TypeError, ValueError, OverflowError):
-            return [self._one(row) for row in rows]  # so that the good rows of the batch have outputs
+        return predict_apart(rows, self._predict)
 
-    def _one(self, row: Row) -> Outputs | Failure:
-        try:
-            with self._alone:
-                return self._judged(self._batch(self._prepare.table([row]))[0])
-        except (jpype.JException, TypeError, ValueError, OverflowError) as error:
-            return Failure(f"the evaluator failed: {type(error).__name__}: {error}")
+    def _predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
+        table = self._prepare.table(rows)
+        with self._alone:
+            return [judged(self._named(values)) for values in self._batch(table)]
 
     def _batch(self, table: list[list[Plain]]) -> list[list[Any]]:
         """Return the values of the outputs for each row of *table*."""
@@ -177,18 +172,14 @@ class _Evaluator:
         result = self._java_model.predict(row)
         return [_plain(result.get(name)) for name in self._outputs]
 
-    def _judged(self, values: list[Any]) -> Outputs | Failure:
-        """Return *values* under their names unless one is no usable number or there is nothing at all."""
+    def _named(self, values: list[Any]) -> Outputs:
+        """Return *values* under their names."""
         outputs: dict[str, Plain] = {}
         for name, value, as_float in zip(self._outputs, values, self._floats, strict=True):
-            if isinstance(value, float) and not math.isfinite(value):
-                if self._ranked and math.isnan(value):
-                    outputs[name] = None
-                    continue
-                return Failure(f"output {name} is {value}: not a finite number")
-            outputs[name] = float(value) if as_float and value is not None else value
-        if all(value is None for value in outputs.values()):
-            return Failure("the model has no output for this input")
+            if self._ranked and isinstance(value, float) and math.isnan(value):
+                outputs[name] = None
+            else:
+                outputs[name] = float(value) if as_float and value is not None else value
         return outputs
 
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from scoring.v1.control_pb2 import Model
 
+from rendezvous_models.contract import check_options
 from rendezvous_models.errors import BadModelError
 
 FIELDS: Final = "fields"
@@ -34,12 +35,7 @@ class TensorOptions:
         self._texts = dict(descriptor.options)
         self.declared = tuple(descriptor.inputs)
         self.promised = tuple(descriptor.outputs)
-        names = tuple(known)
-        prefixes = tuple(f"{prefix}." for prefix in named)
-        for option in self._texts:
-            if option not in names and not option.startswith(prefixes):
-                choice = ", ".join([*names, *(f"{prefix}NAME" for prefix in prefixes)])
-                raise BadModelError(f"there is no option {option[:80]!r} for this type of model: {choice}")
+        check_options(descriptor, known, named)
 
     def text(self, option: str, default: str = "") -> str:
         """Return the text of *option*."""
