@@ -1,7 +1,7 @@
 """What docs/models shows can be published as it stands there."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +18,7 @@ from rendezvous_models.runtimes.remote_document import (
     GrpcDocument,
     JsonDocument,
     OpenInferenceHttpDocument,
+    RemoteDocument,
     TensorFlowServingDocument,
     read_document,
 )
@@ -34,7 +35,7 @@ KNOWN: Final = {
     "tensorflow-graph": (("inputs", OUTPUTS), (*NAMED, SHAPE)),
     "tensorflow-savedmodel": ((OUTPUTS, "signature", "tags"), NAMED),
 }
-REMOTE: Final = {
+REMOTE: Final[Mapping[str, type[RemoteDocument]]] = {
     "json-http": JsonDocument,
     "open-inference-grpc": GrpcDocument,
     "open-inference-http": OpenInferenceHttpDocument,
