@@ -22,8 +22,12 @@
 - name: RENDEZVOUS_SASL_MECHANISM
   value: {{ $security.sasl.mechanism }}
 - name: RENDEZVOUS_SASL_USERNAME
+  {{- if $security.sasl.username }}
+  value: {{ $security.sasl.username | quote }}
+  {{- else }}
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: {{ $security.sasl.usernameKey }}}
+  {{- end }}
 - name: RENDEZVOUS_SASL_PASSWORD
   valueFrom:
     secretKeyRef: {name: {{ $secret }}, key: {{ $security.sasl.passwordKey }}}
