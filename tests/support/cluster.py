@@ -37,7 +37,9 @@ def why_no_cluster() -> str | None:
     if answer.returncode:
         return f"no cluster answers: {answer.stderr.strip()}"
     nodes = json.loads(answer.stdout)["items"]
-    names = {name for node in nodes for image in node["status"].get("images", ()) for name in image["names"]}
+    images = [image for node in nodes for image in node["status"].get("images") or ()]
+    # One that another has replaced has no name left.
+    names = {name for image in images for name in image.get("names") or ()}
     needed = f"rendezvous/gateway:{VERSION}"
     if REGISTRY or any(name.endswith(needed) for name in names):
         return None

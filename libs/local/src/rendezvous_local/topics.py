@@ -21,13 +21,14 @@ def create_topics(
     *,
     replication_factor: int = 1,
     options: Mapping[str, str] | None = None,
+    timeout_s: float = _TIMEOUT_S,
 ) -> tuple[str, ...]:
     """
     Create the topics that do not exist yet, per-request ones with *partitions*, and wait for them.
 
     *replication_factor*: on how many brokers each partition is kept. *options*: librdkafka properties, for
     security. Returns the names of those that were created. Raises LocalError when one exists with another
-    number of partitions, NotReadyError when the broker does not do it within 30 seconds.
+    number of partitions, NotReadyError when the broker does not do it within *timeout_s* seconds.
     """
     wanted = {spec.name: (spec, partitions if spec.per_request else 1) for spec in specs}
     admin = AdminClient({**(options or {}), "bootstrap.servers": bootstrap_servers, "log_level": 0})
@@ -36,10 +37,16 @@ def create_topics(
         for name, (spec, count) in wanted.items()
     ]
     created = []
-    for name, future in admin.create_topics(new, operation_timeout=_TIMEOUT_S).items():
+    for name, future in admin.create_topics(
+        new, operation_timeout=timeout_s, request_timeout=timeout_s
+    ).items():
         try:
-            future.result(_TIMEOUT_S)
+            future.result(timeout_s)
             created.append(name)
+        except TimeoutError as error:
+            raise NotReadyError(
+                f"topic {name} was not created within {timeout_s:g} s: no answer from {bootstrap_servers}"
+            ) from error
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise NotReadyError(f"topic {name} could not be created: {error.args[0].str()}") from error
