@@ -22,6 +22,7 @@ FIRST, SECOND = "wine-forest@1", "wine-forest@2"
 # The machine may have much else to do.
 WAIT: Final = ("--wait", "--timeout", "10m")
 PATIENCE_S: Final = 180.0
+OTHERS: Final = "cli, kafka, setup, routes, test"
 ASKER: Final = "asker"
 # Asks over a connection of its own each time, and never twice, until it is told to stop.
 ASKING: Final = """
@@ -151,6 +152,16 @@ class Wine:
             for pod in found
         }
 
+    def services(self) -> dict[str, str]:
+        """Return the log level of each pod of the services that is to stay, by its name."""
+        chosen = f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component notin ({OTHERS})"
+        return {
+            pod["metadata"]["name"]: each["value"]
+            for pod in self.cluster.get("pods", chosen)
+            for each in pod["spec"]["containers"][0]["env"]
+            if each["name"] == "RENDEZVOUS_LOG_LEVEL" and "deletionTimestamp" not in pod["metadata"]
+        }
+
     @property
     def url(self) -> str:
         return f"http://{NAME}-gateway/v1/routes/wine/ask"
@@ -202,14 +213,13 @@ def test_a_champion_is_rolled_out_by_control_message(wine: Wine) -> None:
 
 
 def test_an_upgrade_leaves_no_question_unanswered_and_what_was_rolled_out_as_it_is(wine: Wine) -> None:
-    before = {pod["metadata"]["name"] for pod in wine.cluster.get("pods", _SERVICES)}
+    before = wine.services()
     with wine.asked() as asked:
         wine.helm("upgrade", "--set", "defaults.logLevel=WARNING")
         after = wine.answered_by(SECOND)
-    now = {pod["metadata"]["name"] for pod in wine.cluster.get("pods", _SERVICES)}
-    assert now.isdisjoint(before)
     assert asked.unanswered == []
     assert sum(asked.told.values()) > 0
+    assert wine.services().keys().isdisjoint(before)
     assert after["revision"] == 2
 
 
@@ -217,14 +227,8 @@ def test_a_rollback_leaves_no_question_unanswered(wine: Wine) -> None:
     with wine.asked() as asked:
         wine.cluster.helm("rollback", RELEASE, "1", *WAIT)
         after = wine.answered_by(SECOND)
-    levels = {
-        each["value"]
-        for pod in wine.cluster.get("pods", _SERVICES)
-        for each in pod["spec"]["containers"][0]["env"]
-        if each["name"] == "RENDEZVOUS_LOG_LEVEL"
-    }
-    assert levels == {"INFO"}
     assert asked.unanswered == []
+    assert set(wine.services().values()) == {"INFO"}
     assert after["revision"] == 2
 
 
@@ -300,8 +304,3 @@ def test_nothing_is_left_when_it_is_uninstalled(wine: Wine) -> None:
         every_s=1,
     )
     assert time.monotonic() - began < PATIENCE_S
-
-
-_SERVICES: Final = (
-    f"app.kubernetes.io/instance={RELEASE},app.kubernetes.io/component notin (kafka, setup, routes, test)"
-)

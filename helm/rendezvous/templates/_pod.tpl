@@ -44,15 +44,21 @@ topologySpreadConstraints:
 {{- end }}
 {{- end -}}
 
-{{/* Three questions, each its own: has it begun, can it be asked, does it have to be started again. */}}
+{{/*
+Three questions, each its own: has it begun, can it be asked, does it have to be started again. A gateway has begun
+once it is ready, and can be asked from then on: while the log is away it answers with defaults, and if it were taken
+out of its Service for that, callers would get nothing. Takes a list: the service, its probes.
+*/}}
 {{- define "rendezvous.probes" -}}
+{{- $gateway := eq (index . 0) "gateway" -}}
+{{- with index . 1 -}}
 startupProbe:
-  httpGet: {path: /health/live, port: web}
+  httpGet: {path: {{ $gateway | ternary "/health/ready" "/health/live" }}, port: web}
   periodSeconds: 2
   timeoutSeconds: 3
   failureThreshold: {{ div .startupSeconds 2 }}
 readinessProbe:
-  httpGet: {path: /health/ready, port: web}
+  httpGet: {{ $gateway | ternary "{path: /v2/health/live, port: http}" "{path: /health/ready, port: web}" }}
   periodSeconds: {{ .readinessSeconds }}
   timeoutSeconds: 3
   failureThreshold: 2
@@ -61,6 +67,7 @@ livenessProbe:
   periodSeconds: 10
   timeoutSeconds: 5
   failureThreshold: {{ max 1 (div .livenessSeconds 10) }}
+{{- end -}}
 {{- end -}}
 
 {{/* Files of models, copied out of an image or on a volume that exists. */}}
@@ -169,7 +176,7 @@ spec:
       ports:
         - {name: web, containerPort: {{ .service.port }}}
         {{- with .ports }}{{ toYaml . | nindent 8 }}{{ end }}
-      {{- include "rendezvous.probes" $settings.probes | nindent 6 }}
+      {{- include "rendezvous.probes" (list $service $settings.probes) | nindent 6 }}
       {{- with .lifecycle }}
       lifecycle: {{- toYaml . | nindent 8 }}
       {{- end }}
