@@ -12,6 +12,7 @@ from rendezvous_local.errors import LocalError, NotReadyError
 
 _TIMEOUT_S: Final = 30.0
 _POLL_S: Final = 0.02
+_MARGIN_S: Final = 30.0
 
 
 def create_topics(
@@ -37,19 +38,17 @@ def create_topics(
         for name, (spec, count) in wanted.items()
     ]
     created = []
-    for name, future in admin.create_topics(
-        new, operation_timeout=timeout_s, request_timeout=timeout_s
-    ).items():
+    asked = admin.create_topics(new, operation_timeout=timeout_s, request_timeout=timeout_s)
+    for name, future in asked.items():
         try:
-            future.result(timeout_s)
+            # The client gives up first, and says why.
+            future.result(timeout_s + _MARGIN_S)
             created.append(name)
-        except TimeoutError as error:
-            raise NotReadyError(
-                f"topic {name} was not created within {timeout_s:g} s: no answer from {bootstrap_servers}"
-            ) from error
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                raise NotReadyError(f"topic {name} could not be created: {error.args[0].str()}") from error
+                raise NotReadyError(
+                    f"topic {name} could not be created at {bootstrap_servers}: {error.args[0].str()}"
+                ) from error
     for name, (_, count) in wanted.items():
         _await_partitions(admin, name, count)
     return tuple(created)
