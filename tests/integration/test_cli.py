@@ -8,14 +8,19 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import httpx
 import pytest
 import yaml
+from confluent_kafka.admin import AdminClient
+from google.protobuf.unknown_fields import UnknownFieldSet
 from rendezvous_cli.main import app
+from rendezvous_contracts.channels import CHANNELS, DEAD_LETTER_HEADERS
 from rendezvous_local.settings import LocalSettings
-from rendezvous_local.stack import GATEWAY, LocalStack
+from rendezvous_local.stack import GATEWAY, KAFKA, LocalStack
 from typer.testing import CliRunner, Result
 
-from tests.support.broker import consume_all
+from tests.support.broker import consume_all, produce
+from tests.support.openapi import check_answer, services_openapi
 from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -267,3 +272,50 @@ def test_a_route_is_shown_again_when_it_changes(cli: Cli) -> None:
             watching.kill()
     at = cli.run("get", "routes", "--watch", "--at", "0")
     assert (at.exit_code, "leave out --at" in at.stderr) == (2, True)
+
+
+def test_the_topics_are_as_they_are_described(cli: Cli) -> None:
+    cli.apply(renamed("described"))
+    cli.data("send", "described", "--field", "alcohol=9.4", "--id", "described")
+    produce(cli.bootstrap_servers, "requests", [b"\xff"])
+    wait_until(lambda: cli.run("explain", "described", "described").exit_code == 0, 30, "it is decided")
+    wait_until(lambda: consume_all(cli.bootstrap_servers, "dead-letters"), 30, "what is no request is told")
+
+    assert topic_names(cli.bootstrap_servers) == {channel.topic for channel in CHANNELS}
+    for channel in CHANNELS:
+        records = consume_all(cli.bootstrap_servers, channel.topic)
+        assert records or channel.topic in {"scores", "outcomes"}
+        for record in records:
+            # One of the requests is what this test did.
+            if channel.message is not None and record.value != b"\xff":
+                message = channel.message.FromString(record.value or b"")
+                assert message.ListFields(), channel.topic
+                assert len(UnknownFieldSet(message)) == 0, channel.topic
+        headers = {name for record in records for name in record.headers}
+        assert headers <= set(channel.headers), channel.topic
+    assert set(DEAD_LETTER_HEADERS) <= set(consume_all(cli.bootstrap_servers, "dead-letters")[0].headers)
+
+
+def topic_names(bootstrap_servers: str) -> set[str]:
+    topics = (
+        AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0}).list_topics(timeout=20).topics
+    )
+    return {name for name in topics if not name.startswith("__")}
+
+
+def test_the_services_answer_as_it_is_described(cli: Cli, stack: LocalStack) -> None:
+    cli.apply(MODEL)
+    paths = {
+        path: item["get"]
+        for path, item in services_openapi()["paths"].items()
+        if item["get"]["tags"] == ["every service"] and path != "/metrics"
+    }
+    for process in stack.status():
+        if process.name == KAFKA:
+            continue
+        for path in paths:
+            where = path.format(name="wine-forest", version="1")
+            response = httpx.get(stack.web_url(process.name) + where, timeout=30)
+            check_answer(path, response.status_code, response.json())
+        nobody = httpx.get(f"{stack.web_url(process.name)}/state/models/nobody/1", timeout=30)
+        check_answer("/state/models/{name}/{version}", 404, nobody.json())
