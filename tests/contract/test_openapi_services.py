@@ -18,6 +18,7 @@ from rendezvous_runtime.shell.state_json import (
     model_json,
     rollouts_json,
     routes_json,
+    schedules_json,
 )
 from scoring.v1.control_pb2 import (
     ApproveModel,
@@ -26,7 +27,7 @@ from scoring.v1.control_pb2 import (
     PauseRoute,
     StartRollout,
 )
-from scoring.v1.status_pb2 import DeploymentStatus, RolloutStatus, Status
+from scoring.v1.status_pb2 import DeploymentStatus, RolloutStatus, ScheduleStatus, Status, TierStatus
 
 from tests.support.control import asked, control, model, route
 from tests.support.openapi import check_answer, services_openapi
@@ -82,6 +83,7 @@ def test_the_control_state_is_shown_as_it_is_described() -> None:
     state = folded()
     status = Status(
         deployments=[DeploymentStatus(deployment="forest")],
+        schedules=[ScheduleStatus(route="wine", tiers=[TierStatus(tier=1, count=2)])],
         rollouts=[RolloutStatus(route="wine", began_offset=4)],
     )
     offset = {"control_offset": state.next_offset}
@@ -89,9 +91,10 @@ def test_the_control_state_is_shown_as_it_is_described() -> None:
     answers = {
         "/state/routes": offset | {"routes": routes_json(state)},
         "/state/models": offset | {"models": {"mlp@1": held}},
-        "/state/models/{name}/{version}": held | {"here": []},
+        "/state/models/{name}/{version}": held | {"here": [], "decided": []},
         "/state/deployments": offset | {"deployments": deployments_json(state, status)},
         "/state/approvals": offset | approvals_json(state),
+        "/state/schedules": offset | {"schedules": schedules_json(state, status)},
         "/state/rollouts": offset | {"rollouts": rollouts_json(state, status)},
     }
     for path, answer in answers.items():
