@@ -10,7 +10,7 @@ SETUP := .venv/.setup
 BENCH_SETUP := .venv/.setup-bench
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo up down test check bench protos format
+.PHONY: help setup demo up down test check bench protos docs format
 # A recipe that fails leaves no half-written target that looks done.
 .DELETE_ON_ERROR:
 
@@ -43,6 +43,9 @@ bench: $(BENCH_SETUP) ## measure, beside the references, and write build/bench.j
 
 protos: $(SETUP) ## generate the Python of proto/ again
 	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/python tools/generate_protos.py
+
+docs: $(SETUP) ## build the documentation, without the network, into build/site
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet
 
 format: $(SETUP) ## format the code and mend what lint can mend
 	$(BIN)/ruff check --fix-only $(CODE)

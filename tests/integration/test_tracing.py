@@ -203,7 +203,7 @@ def test_a_trace_begins_at_the_gateway_and_ends_with_the_answer(receiver: Receiv
     headers = asked.ask("r1")
     asked.tracing.close()
     (span,) = receiver.spans
-    assert (span.name, span.parent, span.kind, span.service) == ("ask wine", "", SERVER, "rendezvous-gateway")
+    assert (span.name, span.parent, span.kind, span.service) == ("ask wine", "", SERVER, "gateway")
     assert headers is not None
     ((name, value),) = headers
     assert name == "traceparent"

@@ -41,7 +41,8 @@ class Tracing:
     def __init__(self, settings: ServiceSettings, endpoint: str, rate: float) -> None:
         resource = Resource.create(
             {
-                "service.name": f"rendezvous-{settings.service}",
+                "service.namespace": "rendezvous",
+                "service.name": settings.service,
                 "service.instance.id": settings.instance,
             }
         )

@@ -1,0 +1,1 @@
+"""The documentation's reference pages, made of the code."""
