@@ -3,7 +3,16 @@ from rendezvous_cli.describe import describe_deployment, describe_model, describ
 from rendezvous_cli.errors import CliError
 from rendezvous_client.status import Heard
 from scoring.v1.control_pb2 import ApproveModel, Deploy, Deployment, PauseRoute
-from scoring.v1.status_pb2 import ModelState, ModelStatus, Passed, Status, Usage
+from scoring.v1.status_pb2 import (
+    ModelState,
+    ModelStatus,
+    ModelUse,
+    Passed,
+    ScheduleStatus,
+    Status,
+    TierStatus,
+    Usage,
+)
 
 from tests.unit.cli.logs import Log, ramp, wine_log
 
@@ -64,6 +73,21 @@ def test_a_route_shows_how_far_its_revision_has_come(log: Log) -> None:
 
     assert (record["revision"], record["passed"], record["paused"]) == (2, [3], "by ada")
     assert record["qualities"] == {"a@1": 0.5, "b@1": 0.5}
+
+
+def test_a_rendezvous_tells_how_a_route_decided_and_what_became_of_a_models_scores(log: Log) -> None:
+    tier = TierStatus(tier=1, rule="use a@1", count=3, duration_us=60, min_us=9, max_us=30)
+    schedules = [ScheduleStatus(route="wine", tiers=[tier]), ScheduleStatus(route="beer", tiers=[tier])]
+    uses = [ModelUse(model="a@1", in_time=5, late=1, missing=2, chosen=3), ModelUse(model="b@1", late=9)]
+    heard = {"r-0": Heard(Status(instance="r-0", schedules=schedules, uses=uses), at_s=1)}
+    known = (log.state, heard, log.entries)
+
+    times = {"duration_us": 60, "min_us": 9, "max_us": 30}
+    named = {"instance": "r-0", "tier": 1, "rule": "use a@1", "since": "1970-01-01T00:00:00+00:00"}
+    assert describe_route(known, "wine")["tiers"] == [{**named, "answers": 3, **times}]
+    assert describe_model(known, "a@1")["decided"] == [
+        {"instance": "r-0", "in_time": 5, "late": 1, "missing": 2, "chosen": 3}
+    ]
 
 
 def test_a_deployment_shows_what_is_to_run(log: Log) -> None:
