@@ -18,8 +18,8 @@ from typing import Final
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Each package is copied whole, for Python looks for a package in one place; what is named here is compiled.
 _PACKAGES: Final = {
-    ROOT / "libs/engine/src/rendezvous_engine": "*.py",
-    ROOT / "services/rendezvous/src/rendezvous_service": "handler.py",
+    ROOT / "libs/engine/src/rendezvous_engine": ("*.py",),
+    ROOT / "services/rendezvous/src/rendezvous_service": ("handler.py", "partition.py"),
 }
 _TYPED: Final = ("libs/contracts/src", "libs/control/src", "libs/runtime/src")
 _STAMP: Final = "sources.sha256"
@@ -64,10 +64,11 @@ def compile_to(folder: Path) -> None:
     with tempfile.TemporaryDirectory(prefix="rendezvous-compile-") as place:
         work = Path(place)
         files = []
-        for package, pattern in _PACKAGES.items():
+        for package, patterns in _PACKAGES.items():
             copied = work / package.name
             shutil.copytree(package, copied, ignore=shutil.ignore_patterns("__pycache__"))
-            files += [f"{package.name}/{path.name}" for path in sorted(copied.glob(pattern))]
+            found = sorted(path for pattern in patterns for path in copied.glob(pattern))
+            files += [f"{package.name}/{path.name}" for path in found]
         path = ":".join(str(ROOT / each) for each in _TYPED)
         (work / "mypy.ini").write_text(_MYPY.format(path=path))
         (work / "setup.py").write_text(

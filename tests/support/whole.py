@@ -3,9 +3,11 @@
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from random import Random
 
 from prometheus_client import CollectorRegistry
+from rendezvous_contracts.changes import Change
 from rendezvous_contracts.topics import ANSWERS, DEAD_LETTERS, DECISIONS, REQUESTS
 from rendezvous_contracts.values import to_fields
 from rendezvous_control.fold import apply
@@ -26,7 +28,7 @@ from scoring.v1.control_pb2 import Model, Route
 from scoring.v1.decision_pb2 import Decision
 from scoring.v1.request_pb2 import Request
 
-from tests.support.control import control, model
+from tests.support.control import asked, control, model
 from tests.support.models import ready_model
 from tests.support.questions import FOREST, LINEAR, MLP, MS, wine
 
@@ -53,9 +55,15 @@ def registered(name: str) -> Model:
 
 @dataclass
 class Whole:
-    """One run; the same *seed* gives the same run."""
+    """
+    One run; the same *seed* gives the same run.
+
+    Where there are *builds* of the extractor and the rendezvous, beside the default one, each process folds
+    the control log by itself: see say.
+    """
 
     seed: int
+    builds: tuple[str, ...] = ()
     random: Random = field(init=False)
     delays: dict[str, int | None] = field(default_factory=lambda: {FOREST: 300, MLP: 100, LINEAR: 50})
 
@@ -63,24 +71,49 @@ class Whole:
         self.random = Random(self.seed)  # noqa: S311 - explores, protects nothing
         self.control = ControlView(fold(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine()))
         self.system = System(PARTITIONS, seed=self.seed)
-        self.system.add(self._extractor(), name="extractor")
+        self.views: dict[str, ControlView] = {}
+        for build in ("", *self.builds):
+            self.system.add(self._extractor(build), name=f"extractor{build}")
         for name in (FOREST, MLP, LINEAR):
             self.system.add(self._container(name), name=name, delay_us=self._delay(name))
-        self.system.add(self._rendezvous(), name="rendezvous", group="rendezvous")
+        for build in ("", *self.builds):
+            self.system.add(self._rendezvous(build), name=f"rendezvous{build}")
         self.sent: dict[str, int] = {}
 
-    def _extractor(self) -> FeatureExtractor:
+    def _view(self, name: str) -> ControlView:
+        if not self.builds:
+            return self.control
+        view = self.views[name] = ControlView(self.control.state)
+        return view
+
+    def _extractor(self, build: str = "") -> FeatureExtractor:
         metrics = ExtractorMetrics(CollectorRegistry())
-        return FeatureExtractor(self.control, metrics, max_input_bytes=900_000)
+        view = self._view(f"extractor{build}")
+        return FeatureExtractor(view, metrics, max_input_bytes=900_000, build=build)
 
     def _container(self, name: str) -> ScoringHandler:
         shelf = Shelf((name,))
         shelf.replace({name: ready_model(name)})
         return ScoringHandler(shelf, self.control, clock=self.system.clock, service="model-container")
 
-    def _rendezvous(self) -> Rendezvous:
-        metrics = RendezvousMetrics(CollectorRegistry(), self.control)
-        return Rendezvous(self.control, metrics, Limits(), recovery_window_us=60_000_000)
+    def _rendezvous(self, build: str = "") -> Rendezvous:
+        view = self._view(f"rendezvous{build}")
+        metrics = RendezvousMetrics(CollectorRegistry(), view)
+        return Rendezvous(view, metrics, Limits(), recovery_window_us=60_000_000, build=build)
+
+    def say(self, change: Change, within_us: int) -> None:
+        """Append *change* to the control log; each process folds it *within_us* microseconds, by chance."""
+        at = self.control.state.next_offset
+        state = apply(self.control.state, asked(f"say-{at}", change), at)
+        assert isinstance(state, State), state
+        self.control.publish(state)
+        for name in self.views:
+            self.after(self.random.randrange(within_us), partial(self._fold, name, state))
+
+    def _fold(self, name: str, state: State) -> None:
+        view = self.views[name]  # of the process that runs now: one that came back has folded all
+        if view.state.next_offset < state.next_offset:
+            view.publish(state)
 
     def _delay(self, name: str) -> Delay:
         def delay(_: Record) -> int | None:
@@ -104,11 +137,15 @@ class Whole:
 
     def restart(self, name: str) -> None:
         """Start a killed process again."""
-        made: dict[str, Callable[[], Handler]] = {
+        made: dict[str, Callable[[str], Handler]] = {
             "extractor": self._extractor,
             "rendezvous": self._rendezvous,
         }
-        self.system.restart(name, made[name]() if name in made else self._container(name))
+        for kind, make in made.items():
+            if name.startswith(kind):
+                self.system.restart(name, make(name.removeprefix(kind)))
+                return
+        self.system.restart(name, self._container(name))
 
     def after(self, us: int, call: Callable[[], None]) -> None:
         """Have *call* run *us* microseconds from now."""

@@ -25,6 +25,7 @@ _MODULES: Final = {
     "model_check": ("model",),
     "send": ("send",),
     "bridge": ("bridge",),
+    "building": ("promote-build",),
     "stack": ("up", "down"),
     "topics": ("topics",),
 }

@@ -1,6 +1,7 @@
 """A control log, requests and the extractor in front of them, for the tests of this folder."""
 
 from collections.abc import Mapping
+from itertools import count
 
 from prometheus_client import CollectorRegistry
 from rendezvous_contracts.changes import Change
@@ -20,6 +21,8 @@ from scoring.v1.request_pb2 import Request
 from tests.support.control import asked, route
 
 SLA_US = 100_000
+PARTITIONS = 8
+_offsets = count(100)  # of one partition they only grow, whatever a test leaves to be
 NOW = Now(5_000_000, 1_760_000_000_000_000)
 WINE = {"alcohol": 9.4, "pH": 3.5, "free sulfur": 11}
 
@@ -63,11 +66,16 @@ class Log:
 
 
 def extractor(
-    log: Log, registry: CollectorRegistry | None = None, max_bytes: int = 900_000
+    log: Log, registry: CollectorRegistry | None = None, max_bytes: int = 900_000, build: str = ""
 ) -> FeatureExtractor:
-    return FeatureExtractor(
-        log.view, ExtractorMetrics(registry or CollectorRegistry()), max_input_bytes=max_bytes
+    handler = FeatureExtractor(
+        log.view,
+        ExtractorMetrics(registry or CollectorRegistry()),
+        max_input_bytes=max_bytes,
+        build=build,
     )
+    handler.on_assign(range(PARTITIONS), NOW)
+    return handler
 
 
 def request(
@@ -84,12 +92,18 @@ def record(
     *,
     key: bytes | None = None,
     partition: int = 0,
-    offset: int = 0,
+    offset: int | None = None,
     headers: Headers | None = None,
 ) -> MemoryRecord:
     value = asked.SerializeToString() if isinstance(asked, Request) else asked
     return MemoryRecord(
-        "requests", value, key=key, partition=partition, offset=offset, headers=headers, at=NOW
+        "requests",
+        value,
+        key=key,
+        partition=partition,
+        offset=next(_offsets) if offset is None else offset,
+        headers=headers,
+        at=NOW,
     )
 
 

@@ -15,6 +15,7 @@ from scoring.v1.control_pb2 import (
     ResumeRoute,
     RollbackRoute,
     ScaleDeployment,
+    SetBuild,
     SetRoute,
     StartRollout,
     StepRollout,
@@ -38,6 +39,7 @@ Change = (
     | Deploy
     | Undeploy
     | ScaleDeployment
+    | SetBuild
 )
 
 _MEMBERS: Final[Mapping[str, str]] = {
@@ -54,7 +56,7 @@ def put_change(message: Control, change: Change) -> None:
 
 def change_subject(message: Control) -> tuple[str, str]:
     """
-    Return the kind (model, route, deployment) and the name of what *message* is about.
+    Return the kind (model, route, deployment, build) and the name of what *message* is about.
 
     Both are empty where it asks for nothing that this version knows.
     """
@@ -71,9 +73,10 @@ def change_subject(message: Control) -> tuple[str, str]:
             return "route", change.route.name
         case Deploy():
             return "deployment", change.deployment.name
-        case StartRollout() | StepRollout() | AbortRollout():
-            return "route", change.route
         case Undeploy() | ScaleDeployment():
             return "deployment", change.name
+        case SetBuild():
+            return "build", change.service
         case _:
-            return "route", change.name
+            named = isinstance(change, StartRollout | StepRollout | AbortRollout)
+            return "route", change.route if named else change.name

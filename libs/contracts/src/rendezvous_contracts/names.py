@@ -7,6 +7,8 @@ from rendezvous_contracts.errors import BadNameError
 
 _NAME: Final = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _VERSION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+# What people call the build that has no name.
+DEFAULT_BUILD: Final = "default"
 _REQUEST_ID: Final = re.compile(r"[!-~]{1,128}")
 
 
@@ -39,6 +41,15 @@ def check_version(text: str) -> str:
     """Return *text* if it can be a model's version; raises BadNameError otherwise."""
     if not _VERSION.fullmatch(text):
         raise BadNameError(f"version {text[:80]!r}: use 1 to 63 letters, digits, '.', '_' and '-'")
+    return text
+
+
+def check_build(text: str) -> str:
+    """Return the build that *text* names; the default one, by its name or by none, is empty."""
+    if text in ("", DEFAULT_BUILD):
+        return ""
+    if not _VERSION.fullmatch(text):
+        raise BadNameError(f"build {text[:80]!r}: use 1 to 63 letters, digits, '.', '_' and '-'")
     return text
 
 

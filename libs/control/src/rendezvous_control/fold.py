@@ -6,7 +6,7 @@ A message changes the state or is refused with a reason; a refused one changes n
 - An id is applied once: a second message with it changes nothing. A refused id may be tried again.
 - Offsets are folded once and in order, so a consumer that reads some again comes to no other state.
 - Revisions of a route count 1, 2, 3 ...; expected_revision (0: no such route yet) must be the current one.
-  Of a deployment it is the generation.
+  Of a deployment it is the generation, of a build how often it was set.
 - With a key ring, a message that is not signed by a key of its author is refused.
 """
 
@@ -17,6 +17,7 @@ from typing import Any, Final
 from rendezvous_contracts.errors import ContractError
 from scoring.v1.control_pb2 import Control
 
+from rendezvous_control.build_changes import set_build
 from rendezvous_control.checks import check_text
 from rendezvous_control.deployment_changes import deploy, scale_deployment, undeploy
 from rendezvous_control.envelope import Verifier, open_record
@@ -118,6 +119,7 @@ _COUNTED: Final[Mapping[str, Callable[[State, Any, int | None, Stamp], State]]] 
     "deploy": deploy,
     "undeploy": undeploy,
     "scale_deployment": scale_deployment,
+    "set_build": set_build,
 }
 _UNCOUNTED: Final[Mapping[str, Callable[[State, Any, Stamp], State]]] = {
     "add_model": add_model,

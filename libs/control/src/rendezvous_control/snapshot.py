@@ -6,6 +6,7 @@ from scoring.v1 import snapshot_pb2 as pb
 
 from rendezvous_control.errors import ControlError
 from rendezvous_control.state import (
+    BuildEntry,
     DeploymentEntry,
     ModelEntry,
     Outcome,
@@ -25,6 +26,7 @@ def write_snapshot(state: State) -> bytes:
         routes=[_write_route(entry) for _, entry in sorted(state.routes.items())],
         deployments=[_write_deployment(entry) for _, entry in sorted(state.deployments.items())],
         seen=state.seen,
+        builds=[_write_build(entry) for _, entry in sorted(state.builds.items())],
     )
     return message.SerializeToString(deterministic=True)
 
@@ -53,6 +55,7 @@ def _read(message: pb.ControlSnapshot) -> State:
         routes=Map({each.name: each for each in routes}),
         deployments=Map({each.deployment.name: each for each in deployments}),
         seen=Map(dict(message.seen)),
+        builds=Map({each.build.service: _read_build(each) for each in message.builds}),
     )
 
 
@@ -134,6 +137,14 @@ def _read_route(message: pb.SnapshotRoute) -> RouteEntry:
     paused = _read_stamp(message.paused) if message.HasField("paused") else None
     rollout = _read_rollout(message.rollout) if message.HasField("rollout") else None
     return RouteEntry(message.name, tuple(revisions), paused, rollout)
+
+
+def _write_build(entry: BuildEntry) -> pb.SnapshotBuild:
+    return pb.SnapshotBuild(build=entry.build, number=entry.number, stamp=_write_stamp(entry.stamp))
+
+
+def _read_build(message: pb.SnapshotBuild) -> BuildEntry:
+    return BuildEntry(message.build, message.number, _read_stamp(message.stamp))
 
 
 def _write_deployment(entry: DeploymentEntry) -> pb.SnapshotDeployment:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from immutables import Map
-from scoring.v1.control_pb2 import Deployment, Model, Route, StartRollout
+from scoring.v1.control_pb2 import Deployment, Model, Route, SetBuild, StartRollout
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,12 +124,21 @@ class DeploymentEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class BuildEntry:
+    """Which build of a service speaks, and how often that was said; before, the default one does."""
+
+    build: SetBuild
+    number: int
+    stamp: Stamp
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """
     All that the control log says up to, and without, *next_offset*.
 
-    Keys: models by name@version, routes and deployments by name, and by control id the offset at which each
-    was applied.
+    Keys: models by name@version, routes and deployments by name, builds by service, and by control id the
+    offset at which each was applied.
     """
 
     next_offset: int = 0
@@ -137,6 +146,7 @@ class State:
     routes: Mapping[str, RouteEntry] = field(default_factory=Map)
     deployments: Mapping[str, DeploymentEntry] = field(default_factory=Map)
     seen: Mapping[str, int] = field(default_factory=Map)
+    builds: Mapping[str, BuildEntry] = field(default_factory=Map)
 
     def model(self, name_at_version: str) -> ModelEntry | None:
         """Return the model registered as *name_at_version*, or None if there is none or it was removed."""
@@ -147,6 +157,11 @@ class State:
         """Return what is to run as *name*, or None if nothing is."""
         entry = self.deployments.get(name)
         return None if entry is None or entry.removed else entry
+
+    def build(self, service: str) -> str:
+        """Return which build of *service* speaks; empty: the default one."""
+        entry = self.builds.get(service)
+        return entry.build.build if entry else ""
 
     def revision(self, route: str, number: int) -> Revision | None:
         """Return revision *number* of *route*, or None if it is not known (yet)."""

@@ -128,13 +128,36 @@ class Engine:
     def _again(
         self, request_id: bytes, head: InputHead, first: InputHead | AnswerHead, answer: bytes | None
     ) -> InputOutcome:
-        if head.digest != first.digest:
-            return InputOutcome.CONFLICTING
-        if head.request_offset == first.request_offset:
-            return InputOutcome.SAME_RECORD
-        if answer is not None:  # otherwise the answer to come is for both
+        outcome = _compare(head, first)
+        if outcome is InputOutcome.REPEATED and answer is not None:  # else the answer to come is for both
             self._effects.repeated.append((request_id, answer))
-        return InputOutcome.REPEATED
+        return outcome
+
+    # What other builds answer: see following.py
+
+    def knows(self, request_id: bytes) -> bool:
+        """Return whether a request of this id is open here, or was answered."""
+        return request_id in self._boxes or self._answers.get(request_id) is not None
+
+    def recognise(self, request_id: bytes, head: InputHead) -> InputOutcome | None:
+        """Return what an input is to what is known of its id, and do nothing about it; None: it is new."""
+        known = self._boxes.get(request_id)
+        if known is not None:
+            return _compare(head, known.head)
+        answer = self._answers.get(request_id)
+        if answer is None:
+            return None
+        self._recovered.discard(request_id)
+        return _compare(head, AnswerHead.FromString(answer))
+
+    def remember(self, request_id: bytes, answer: bytes) -> None:
+        """Learn the encoded Answer that another build has given, for repeats."""
+        if not self.knows(request_id):
+            self._answers.put(request_id, answer)
+
+    def take_early(self, request_id: bytes) -> list[EarlyScore]:
+        """Return and forget the scores that came before their input."""
+        return self._early.take(request_id)
 
     def _open(self, request_id: bytes, head: InputHead, place: tuple[int, int], now: Moment) -> Mailbox:
         mono, wall = now.mono, now.wall
@@ -325,3 +348,12 @@ class Engine:
     def early(self) -> int:
         """How many scores wait for their input."""
         return len(self._early)
+
+
+def _compare(head: InputHead, first: InputHead | AnswerHead) -> InputOutcome:
+    """Return what an input is to the *first* of its id, or to the answer to that."""
+    if head.digest != first.digest:
+        return InputOutcome.CONFLICTING
+    if head.request_offset == first.request_offset:
+        return InputOutcome.SAME_RECORD
+    return InputOutcome.REPEATED

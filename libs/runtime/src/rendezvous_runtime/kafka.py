@@ -118,6 +118,20 @@ def recovery_config(settings: ServiceSettings) -> Config:
     }
 
 
+def tail_config(settings: ServiceSettings) -> Config:
+    """Return the configuration of the consumer that follows what other groups write; it joins no group."""
+    return {
+        **connection_config(settings),
+        **_fetch_config(),
+        "client.id": f"{settings.instance}-tail",
+        # The client library wants a name; nothing is ever committed under it.
+        "group.id": f"{settings.group}.tail",
+        "enable.auto.commit": False,
+        "enable.auto.offset.store": False,
+        "auto.offset.reset": "earliest",
+    }
+
+
 def producer_config(settings: ServiceSettings) -> Config:
     """Return the configuration of the one producer of a process."""
     return {

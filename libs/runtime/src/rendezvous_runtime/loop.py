@@ -23,7 +23,14 @@ from rendezvous_runtime.metrics import PlaneMetrics
 from rendezvous_runtime.reader import Reader
 from rendezvous_runtime.recovery import recover
 from rendezvous_runtime.settings import ServiceSettings
-from rendezvous_runtime.stream import Handler, SupportsBackPressure, SupportsDrain, SupportsRecovery
+from rendezvous_runtime.stream import (
+    Handler,
+    SupportsBackPressure,
+    SupportsDrain,
+    SupportsRecovery,
+    SupportsTail,
+)
+from rendezvous_runtime.tail import Tail
 from rendezvous_runtime.tracing import BatchTraces
 
 _LOG: Final = structlog.get_logger(__name__)
@@ -55,6 +62,8 @@ class Loop:
         self._recovers = handler if isinstance(handler, SupportsRecovery) else None
         self._fills = handler if isinstance(handler, SupportsBackPressure) else None
         self._traces = traces
+        self._tails = handler if isinstance(handler, SupportsTail) else None
+        self._tail = Tail(self._tails, settings, clock) if self._tails is not None else None
         self._settings = settings
         self._clock = clock
         self.broker = BrokerState(settings.bootstrap_servers)
@@ -98,11 +107,13 @@ class Loop:
             raise
         finally:
             self._consumer.close()
+            if self._tail is not None:
+                self._tail.close()
 
     def before_assigned(self, starts: Offsets) -> None:
         """Read back what the handler wants to know before the first record at *starts*."""
         self._figures.assigned(starts, self._clock.now())
-        if self._recovers is not None:
+        if self._recovers is not None and self._recovers.recovery_topic:
             count = recover(self._recovers, self._handler.topics[0], starts, self._settings, self._clock)
             _LOG.info("read back", topic=self._recovers.recovery_topic, records=count)
         # Also where nothing comes for a long time: what was passed over is not lag.
@@ -152,6 +163,7 @@ class Loop:
             now = self._clock.now()
         if self.membership.partitions:
             self._handle(batch, now)
+            self._follow(now)
         self.delivery.poll()
         self._look_after(now)
         self._turned_at = now.mono
@@ -173,6 +185,16 @@ class Loop:
             sends = self._traces.on_time(sends, now)
         self.delivery.produce(sends)
         self._unmarked += len(batch) or 1
+
+    def _follow(self, now: Now) -> None:
+        """Hand on what others have written, where the handler wants to know."""
+        if self._tail is None or self._tails is None:
+            return
+        records = self._tail.read()
+        if records:
+            sends = self._tails.on_tail(records, now)
+            self.delivery.produce(sends if self._traces is None else self._traces.on_time(sends, now))
+            self._unmarked += 1
 
     def _after_a_gap(self, batch: list[Message]) -> list[Message]:
         """Speak only if still entitled to: the process stood still long enough to have been given up."""

@@ -11,12 +11,14 @@ from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.delivery import Offsets
 from rendezvous_runtime.errors import DataPlaneError
 from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
-from rendezvous_runtime.stream import END, Handler, SupportsSeek, TopicPartition
+from rendezvous_runtime.stream import END, RECENT, Handler, SupportsSeek, TopicPartition
 
 _LOG: Final = structlog.get_logger(__name__)
 # What Kafka takes for the two ends of a log when it is asked for offsets by time.
 _EARLIEST: Final = -2
 _LATEST: Final = -1
+# How far back a group begins that is new and needs no more than what is still open.
+_RECENT_US: Final = 60_000_000
 
 
 class Listener(Protocol):
@@ -166,15 +168,30 @@ class Membership:
         lowest = _bounds(consumer, assigned, _EARLIEST)
         seek = self._handler.start_offset if isinstance(self._handler, SupportsSeek) else None
         wanted = {where: seek(where) for where in lowest} if seek else {}
-        highest = _bounds(consumer, assigned, _LATEST) if END in wanted.values() else {}
+        highest = _bounds(consumer, assigned, _LATEST) if {END, RECENT} & set(wanted.values()) else {}
+        recent = self._recent(consumer, assigned, highest) if RECENT in wanted.values() else {}
         starts = {}
         for where, low in lowest.items():
-            asked = wanted.get(where)
-            offset = self._committed[where] if asked is None else highest[where] if asked == END else asked
+            asked, committed = wanted.get(where), self._committed[where]
+            if asked == END:
+                offset = highest[where]
+            elif asked == RECENT:
+                offset = committed if committed >= 0 else recent[where]
+            else:
+                offset = committed if asked is None else asked
             if 0 <= offset < low:
                 _LOG.error("records deleted before they were read", where=where, first=offset, last=low - 1)
             starts[where] = max(offset, low)
         return starts
+
+    def _recent(
+        self, consumer: Consumer, assigned: list[KafkaPartition], highest: Mapping[TopicPartition, int]
+    ) -> dict[TopicPartition, int]:
+        """Return the first offset of the recent past; the end where nothing was written since."""
+        since_ms = (self._clock.now().wall - _RECENT_US) // 1_000
+        asked = [KafkaPartition(each.topic, each.partition, since_ms) for each in assigned]
+        found = ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))
+        return {where: offset if offset >= 0 else highest[where] for where, offset in found.items()}
 
 
 def co_partitions(assigned: Collection[KafkaPartition], topics: Collection[str]) -> frozenset[int]:

@@ -1,6 +1,6 @@
 """Reading back, at an assignment, what was written before: see stream.SupportsRecovery."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Final
 
@@ -17,6 +17,11 @@ from rendezvous_runtime.stream import SupportsRecovery, TopicPartition
 # Reading 1,000,000 records takes a few seconds; what takes longer than this does not come.
 _TIME_LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.05
+# What Kafka takes for the two ends of a log when it is asked for offsets by time.
+_EARLIEST: Final = -2
+_LATEST: Final = -1
+# More than one, for the last offset may be no record but the mark of a transaction.
+_LAST_RECORDS: Final = 8
 
 
 def recover(
@@ -32,18 +37,37 @@ def recover(
     Return how many records there were. Raises DataPlaneError if the end is not reached in a minute.
     """
     partitions = {where.partition: offset for where, offset in starts.items() if where.topic == first_topic}
+    window_us = handler.recovery_window_us
     with _reader(settings) as consumer:
-        stamps = _stamps(consumer, first_topic, partitions, clock)
-        wanted = [
-            KafkaPartition(handler.recovery_topic, number, max(0, ms - handler.recovery_window_us // 1000))
-            for number, ms in stamps.items()
-        ]
-        found = ask_offsets(lambda: consumer.offsets_for_times(wanted, timeout=REQUEST_S))
+        if window_us is None:
+            places = _last(consumer, handler.recovery_topic, partitions)
+        else:
+            stamps = _stamps(consumer, first_topic, partitions, clock)
+            wanted = [
+                KafkaPartition(handler.recovery_topic, number, max(0, ms - window_us // 1000))
+                for number, ms in stamps.items()
+            ]
+            places = _places(ask_offsets(lambda: consumer.offsets_for_times(wanted, timeout=REQUEST_S)))
         count = 0
-        for batch in _read(consumer, _places(found), clock):
+        for batch in _read(consumer, places, clock):
             handler.on_recovered(batch, clock.now())
             count += len(batch)
         return count
+
+
+def _last(consumer: Consumer, topic: str, partitions: Iterable[int]) -> list[KafkaPartition]:
+    """Return where the last records begin, of each partition that has any."""
+
+    def bounds(end: int) -> Mapping[TopicPartition, int]:
+        asked = [KafkaPartition(topic, number, end) for number in partitions]
+        return ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))
+
+    lowest = bounds(_EARLIEST)
+    return [
+        KafkaPartition(*where, max(lowest[where], end - _LAST_RECORDS))
+        for where, end in bounds(_LATEST).items()
+        if end > lowest[where]
+    ]
 
 
 def _places(found: Mapping[TopicPartition, int]) -> list[KafkaPartition]:

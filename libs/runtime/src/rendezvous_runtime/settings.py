@@ -3,8 +3,10 @@
 from pathlib import Path
 from typing import Annotated, ClassVar, Literal, Self, TypeVar
 
-from pydantic import Field, SecretStr, ValidationError, model_validator
+from pydantic import AfterValidator, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+from rendezvous_contracts.errors import BadNameError
+from rendezvous_contracts.names import DEFAULT_BUILD, check_build
 
 from rendezvous_runtime.errors import SettingsError
 
@@ -88,6 +90,34 @@ class ServiceSettings(KafkaSettings):
     @classmethod
     def _name(cls, data: dict[str, object]) -> dict[str, object]:
         return {"instance": f"{cls.service}-0", "group": f"rendezvous.{cls.service}"} | data
+
+
+def _check_build(text: str) -> str:
+    try:
+        return check_build(text)
+    except BadNameError as error:
+        raise ValueError(str(error)) from None
+
+
+class BuildSettings(ServiceSettings):
+    """
+    The settings of a service of which several builds can read the stream, of which one speaks.
+
+    Each build is a group of its own, so that it sees every record.
+    """
+
+    build: Annotated[str, AfterValidator(_check_build)] = Field(
+        default="",
+        description="which build this is, as `rendezvous promote-build` names it; none: the default one",
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_after_build(cls, data: dict[str, object]) -> dict[str, object]:
+        build = str(data.get("build") or "")
+        if build in ("", DEFAULT_BUILD):
+            return data
+        return {"instance": f"{cls.service}-{build}-0", "group": f"rendezvous.{cls.service}.{build}"} | data
 
 
 Settings = TypeVar("Settings", bound=KafkaSettings)

@@ -20,6 +20,7 @@ from rendezvous_runtime.clock import Now
 Headers = list[tuple[str, bytes]]
 
 END: Final = -1
+RECENT: Final = -2
 
 
 class Record(Protocol):
@@ -132,6 +133,8 @@ class SupportsRecovery(Protocol):
     After on_assign and before any input record, each assigned partition of *recovery_topic* is read: from
     *recovery_window_us* before the stamp of the first input record to come, to its end. The first of the
     handler's topics is the one whose offsets tell which input that is.
+
+    A window of None: only what was written last, be it long ago. No topic: there is nothing to read back.
     """
 
     @property
@@ -140,12 +143,35 @@ class SupportsRecovery(Protocol):
         ...
 
     @property
-    def recovery_window_us(self) -> int:
-        """How far before the first input record to begin, in microseconds."""
+    def recovery_window_us(self) -> int | None:
+        """How far before the first input record to begin, in microseconds; None: only the last records."""
         ...
 
     def on_recovered(self, records: Sequence[Record], now: Now) -> None:
         """Take in what was read back; called any number of times, each partition in its order."""
+        ...
+
+
+@runtime_checkable
+class SupportsTail(Protocol):
+    """
+    A handler that, on some partitions, has to know at once what processes of other groups write to a topic.
+
+    For each partition of tailed(), the records of *tail_topic* are given to on_tail beside those of its own
+    topics, from some seconds before it was first named; so some come that are known already.
+    """
+
+    @property
+    def tail_topic(self) -> str:
+        """The topic to follow."""
+        ...
+
+    def tailed(self) -> Collection[int]:
+        """Return the partitions to follow now; asked every turn."""
+        ...
+
+    def on_tail(self, records: Sequence[Record], now: Now) -> Sequence[Send]:
+        """Take in what was written, each partition in its order, and return what to send."""
         ...
 
 
@@ -157,6 +183,7 @@ class SupportsSeek(Protocol):
         """
         Return the offset to start at, asked after on_assign; None: where its group has committed.
 
-        END: after all that is there now, for who needs no past.
+        END: after all that is there now, for who needs no past. RECENT: where its group has committed, and
+        where it has not, some time before now: for who needs no more past than what is still open.
         """
         ...

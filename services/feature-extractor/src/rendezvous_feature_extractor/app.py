@@ -16,7 +16,12 @@ def create_app(
     """Return the feature-extractor as an application; nothing is connected before it is run."""
     control = ControlView()
     registry = registry or CollectorRegistry()
-    handler = FeatureExtractor(control, ExtractorMetrics(registry), max_input_bytes=settings.max_input_bytes)
+    handler = FeatureExtractor(
+        control,
+        ExtractorMetrics(registry),
+        max_input_bytes=settings.max_input_bytes,
+        build=settings.build,
+    )
     return create_service_app(
         settings, handler, control, clock=clock, registry=registry, describe=handler.describe
     )

@@ -1,6 +1,5 @@
 """One request to one input: stamped with a revision, with its features or with the reason for having none."""
 
-from collections.abc import Callable
 from typing import Final, NamedTuple
 
 from rendezvous_contracts.digest import request_digest
@@ -23,8 +22,15 @@ _MAX_KEY: Final = 256
 _MAX_PROBLEM: Final = 1_000
 
 
-# Why a model cannot answer requests on a plan's route; empty where it can.
-PinProblem = Callable[[Plan, str], str]
+class Builds(NamedTuple):
+    """Which builds go on with an input, as it says them: see input.proto."""
+
+    answering: str = ""
+    next: str = ""
+    control_offset: int = 0
+
+
+_DEFAULT_BUILDS: Final = Builds()
 
 
 class Stamped(NamedTuple):
@@ -42,7 +48,8 @@ def stamp(
     now: Now,
     *,
     max_bytes: int,
-    pin_problem: PinProblem,
+    pin_problem: str = "",
+    builds: Builds = _DEFAULT_BUILDS,
 ) -> Stamped:
     """
     Return the input of *request*, read from *record*, under *plan*; None: there is no such route.
@@ -51,8 +58,10 @@ def stamp(
     """
     frame = _head(record, request, plan, now)
     outcome = _fill(frame, request, plan)
-    if plan and frame.model:
-        frame.model_problem = pin_problem(plan, frame.model)
+    if frame.model:
+        frame.model_problem = pin_problem
+    if builds != _DEFAULT_BUILDS:
+        frame.answering_build, frame.next_build, frame.control_offset = builds
     future = _tame(frame, plan, now)
     value = frame.SerializeToString()
     if len(value) > max_bytes:

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 from rendezvous_runtime.kafka import MAX_RECORD_BYTES
-from rendezvous_runtime.settings import Port, ServiceSettings
+from rendezvous_runtime.settings import BuildSettings, Port
 
 
-class ExtractorSettings(ServiceSettings):
+class ExtractorSettings(BuildSettings):
     """The feature-extractor's settings: what every service has, and how large an input may be."""
 
     service: ClassVar[str] = "feature-extractor"

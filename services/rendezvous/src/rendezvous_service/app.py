@@ -22,6 +22,7 @@ def create_app(
         RendezvousMetrics(registry, control),
         settings.limits(),
         recovery_window_us=int(settings.read_back_s * 1e6),
+        build=settings.build,
     )
     RouteMetrics(registry, control)
     return create_service_app(

@@ -4,18 +4,20 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Final
 
 from rendezvous_contracts.topics import ANSWERS, DECISIONS, INPUTS, SCORES
-from rendezvous_engine.engine import Engine, Limits
+from rendezvous_control.build_changes import RENDEZVOUS
+from rendezvous_engine.engine import Limits
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import Policy
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.dead_letters import dead_letter
-from rendezvous_runtime.stream import Record, Send, TopicPartition
+from rendezvous_runtime.stream import RECENT, Record, Send, TopicPartition
 from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreHead
 from scoring.v1.status_pb2 import Passed, Status
 
 from rendezvous_service.counting import RendezvousMetrics
+from rendezvous_service.partition import Partition
 from rendezvous_service.policies import PolicyBook
 from rendezvous_service.settings import RendezvousSettings
 
@@ -26,55 +28,55 @@ read_score: Final = ScoreHead.FromString
 new_send: Final = tuple.__new__
 
 
-class Partition:
-    """One partition: its engine, and how far its scores have been read."""
-
-    __slots__ = ("engine", "next_score", "scores_floor", "seen")
-
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
-        # The policies that have decided here.
-        self.seen: set[Policy | None] = {None}
-        self.next_score = 0
-        # No input of the batch at hand needs a score before this one.
-        self.scores_floor = 0
-
-    def begin_batch(self) -> None:
-        """Look which scores an input of the next batch may need."""
-        early = self.engine.oldest_early_offset()
-        self.scores_floor = self.next_score if early is None or early > self.next_score else early
-
-
 class Rendezvous:
     """Joins `inputs` with `scores`, partition by partition; writes `answers` and `decisions`."""
 
     topics: Sequence[str] = (INPUTS, SCORES)
     intake: Collection[str] = (INPUTS,)
     recovery_topic: str = ANSWERS
+    tail_topic: str = ANSWERS
 
     def __init__(
-        self, control: ControlView, metrics: RendezvousMetrics, limits: Limits, *, recovery_window_us: int
+        self,
+        control: ControlView,
+        metrics: RendezvousMetrics,
+        limits: Limits,
+        *,
+        recovery_window_us: int,
+        build: str = "",
     ) -> None:
+        self._build = build
+        self._control = control
         self._policies = PolicyBook(control)
         self._metrics = metrics
         self._inputs, self._scores = metrics.inputs, metrics.scores
         self._limits = limits
-        self.recovery_window_us = recovery_window_us
+        self.recovery_window_us: int | None = recovery_window_us
         self._partitions: dict[int, Partition] = {}
         self._held: list[str] = []
         # Replaced and never changed, for describe reads it from another thread.
         self._passed: Mapping[tuple[str, int], int] = {}
+        self._numbers: Sequence[int] = ()
+        self._speaks_on: Sequence[int] = ()
+
+    def start_offset(self, _: TopicPartition) -> int | None:
+        """Begin where the group is; a build that is new, with what may still be open."""
+        return RECENT if self._build else None
 
     def on_assign(self, partitions: Collection[int], now: Now) -> None:  # noqa: ARG002 - as Handler has it
         """Begin *partitions* empty; what was answered there is read back before their first input."""
+        # Until an input says which build answers, whoever the control log names.
+        speaks = self._control.state.build(RENDEZVOUS) == self._build
         for number in partitions:
-            self._partitions[number] = Partition(Engine(self._policies, self._limits))
+            self._partitions[number] = Partition(self._policies, self._limits, self._build, speaks=speaks)
+        self._tell()
 
     def on_revoke(self, partitions: Collection[int], now: Now) -> None:  # noqa: ARG002 - as Handler has it
         """Forget *partitions*: their next owner reads their open requests again."""
         for number in partitions:
             self._partitions.pop(number, None)
         self._passed = {at: revision for at, revision in self._passed.items() if at[1] not in partitions}
+        self._tell()
 
     def on_recovered(self, records: Sequence[Record], now: Now) -> None:  # noqa: ARG002 - as the protocol has it
         """Learn from `answers` what has been answered."""
@@ -101,7 +103,10 @@ class Rendezvous:
                 partition = partitions[record.partition()]
                 if record.topic() == SCORES:
                     self._on_score(partition, record.offset(), key, value, now)
-                elif self._on_input(partition, record.offset(), key, value, now) is CONFLICTING:
+                elif (
+                    self._on_input(partition, record.offset(), key, value, now) is CONFLICTING
+                    and partition.speaks  # else it is for who answers here to say
+                ):
                     sends.append(_refuse(record, "another request has used this id; the first one stands"))
             except Exception as error:  # noqa: BLE001 - whatever is in one record, the next one is joined
                 sends.append(_refuse(record, error))
@@ -113,7 +118,7 @@ class Rendezvous:
         self._look_at_policies(now)
         unknown = self._scores[ScoreOutcome.UNKNOWN]
         for partition in self._partitions.values():
-            for early in partition.engine.on_time(now):
+            for early in partition.on_time(now):
                 unknown[early.head.model] = unknown.get(early.head.model, 0) + 1
         sends: list[Send] = []
         self._collect(sends)
@@ -121,14 +126,29 @@ class Rendezvous:
 
     def next_time(self) -> int | None:
         """Return the nearest tier, deadline or closing time."""
-        times = [partition.engine.next_time() for partition in self._partitions.values()]
+        times = [partition.next_time() for partition in self._partitions.values()]
         return min((at for at in times if at is not None), default=None)
+
+    def tailed(self) -> Collection[int]:
+        """Return the partitions on which another build answers: what it says is followed."""
+        return [number for number, each in self._partitions.items() if each.following is not None]
+
+    def on_tail(self, records: Sequence[Record], now: Now) -> Sequence[Send]:  # noqa: ARG002 - as the protocol has it
+        """Learn what another build has answered."""
+        for record in records:
+            key, value = record.key(), record.value()
+            partition = self._partitions.get(record.partition())
+            if key and value and partition and partition.following is not None:
+                partition.following.on_answers([(key, value)])
+        sends: list[Send] = []
+        self._collect(sends)
+        return sends
 
     def checkpoint(self) -> Mapping[TopicPartition, int]:
         """Return the offsets of the oldest open request of each partition, and of the scores it may need."""
         needed = {}
         for number, partition in self._partitions.items():
-            low = partition.engine.low_water()
+            low = partition.low_water()
             if low is not None:
                 needed[TopicPartition(SCORES, number)] = low.scores_offset
                 if low.input_offset >= 0:
@@ -144,7 +164,7 @@ class Rendezvous:
         limits, held = self._limits, self._held
         inputs = scores = 0
         for partition in self._partitions.values():
-            inputs = max(inputs, partition.engine.open)
+            inputs = max(inputs, partition.open)
             scores = max(scores, partition.engine.early)
         # Half of what stops the reading starts it again: what was read ahead has to be fetched once more.
         most_inputs = limits.mailboxes // (2 if INPUTS in held else 1)
@@ -161,23 +181,37 @@ class Rendezvous:
         self._metrics.report(status)
         for (route, number), revision in self._passed.items():
             status.passed.append(Passed(route=route, partition=number, revision=revision))
+        status.build = self._build
+        status.partitions.extend(self._numbers)
+        status.speaks_on.extend(self._speaks_on)
 
     def _look_at_policies(self, now: Now) -> None:
         if self._policies.has_moved():
             for partition in self._partitions.values():
-                partition.engine.on_policies(now)
+                partition.on_policies(now)
 
     def _on_input(
         self, partition: Partition, offset: int, key: bytes, value: bytes, now: Now
     ) -> InputOutcome:
         place = (offset, partition.scores_floor)
-        outcome = partition.engine.on_input(key, read_input(value), place, now)
+        head = read_input(value)
+        if partition.following is None and head.answering_build == self._build:
+            outcome = partition.engine.on_input(key, head, place, now)
+        else:
+            spoke = partition.speaks
+            outcome = partition.on_shared_input(key, head, place, now)
+            if partition.speaks != spoke:
+                self._tell()
         self._inputs[outcome] += 1
         return outcome
 
     def _on_score(self, partition: Partition, offset: int, key: bytes, value: bytes, now: Now) -> None:
         head = read_score(value)
-        counts = self._scores[partition.engine.on_score(key, head, value, offset, now)]
+        if partition.following is None:
+            outcome = partition.engine.on_score(key, head, value, offset, now)
+        else:
+            outcome = partition.following.on_score(key, head, value, offset, now)
+        counts = self._scores[outcome]
         partition.next_score = offset + 1
         model = head.model
         counts[model] = counts.get(model, 0) + 1
@@ -187,7 +221,10 @@ class Rendezvous:
         is_open = 0
         for number, partition in self._partitions.items():
             engine = partition.engine
-            is_open += engine.open
+            is_open += partition.open
+            if partition.following is not None:
+                repeats = partition.following.take_repeated()
+                sends += [Send(ANSWERS, number, name, answer) for name, answer in repeats]
             effects = engine.take_effects()
             if effects is None:
                 continue
@@ -207,6 +244,11 @@ class Rendezvous:
         partition.seen.add(policy)
         if policy and self._passed.get((policy.route, number), 0) < policy.revision:
             self._passed = {**self._passed, (policy.route, number): policy.revision}
+
+    def _tell(self) -> None:
+        """Note for describe which partitions there are, and on which this build answers."""
+        self._numbers = sorted(self._partitions)
+        self._speaks_on = [number for number in self._numbers if self._partitions[number].speaks]
 
 
 def _refuse(record: Record, error: Exception | str) -> Send:

@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 from rendezvous_engine.engine import Limits
-from rendezvous_runtime.settings import Port, ServiceSettings
+from rendezvous_runtime.settings import BuildSettings, Port
 
 
-class RendezvousSettings(ServiceSettings):
+class RendezvousSettings(BuildSettings):
     """The rendezvous's settings: what every service has, and the bounds of its memory, per partition."""
 
     service: ClassVar[str] = "rendezvous"

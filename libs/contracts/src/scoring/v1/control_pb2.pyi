@@ -117,6 +117,7 @@ class Control(_message.Message):
     DEPLOY_FIELD_NUMBER: _builtins.int
     UNDEPLOY_FIELD_NUMBER: _builtins.int
     SCALE_DEPLOYMENT_FIELD_NUMBER: _builtins.int
+    SET_BUILD_FIELD_NUMBER: _builtins.int
     SIGNED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Chosen by the author; a second message with the same id changes nothing."""
@@ -157,6 +158,8 @@ class Control(_message.Message):
     @_builtins.property
     def scale_deployment(self) -> Global___ScaleDeployment: ...
     @_builtins.property
+    def set_build(self) -> Global___SetBuild: ...
+    @_builtins.property
     def signed(self) -> Global___Signed:
         """A whole message, signed. Nothing else is set beside it."""
 
@@ -183,15 +186,16 @@ class Control(_message.Message):
         deploy: Global___Deploy | None = ...,
         undeploy: Global___Undeploy | None = ...,
         scale_deployment: Global___ScaleDeployment | None = ...,
+        set_build: Global___SetBuild | None = ...,
         signed: Global___Signed | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "abort_rollout", b"abort_rollout", "add_model", b"add_model", "approve_model", b"approve_model", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "start_rollout", b"start_rollout", "step_rollout", b"step_rollout", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "abort_rollout", b"abort_rollout", "add_model", b"add_model", "approve_model", b"approve_model", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_build", b"set_build", "set_route", b"set_route", "signed", b"signed", "start_rollout", b"start_rollout", "step_rollout", b"step_rollout", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "abort_rollout", b"abort_rollout", "add_model", b"add_model", "approve_model", b"approve_model", "at_us", b"at_us", "author", b"author", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "id", b"id", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "reason", b"reason", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_route", b"set_route", "signed", b"signed", "start_rollout", b"start_rollout", "step_rollout", b"step_rollout", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision", "abort_rollout", b"abort_rollout", "add_model", b"add_model", "approve_model", b"approve_model", "at_us", b"at_us", "author", b"author", "change", b"change", "deploy", b"deploy", "expected_revision", b"expected_revision", "id", b"id", "pause_route", b"pause_route", "ramp_route", b"ramp_route", "reason", b"reason", "remove_model", b"remove_model", "resume_route", b"resume_route", "rollback_route", b"rollback_route", "scale_deployment", b"scale_deployment", "set_build", b"set_build", "set_route", b"set_route", "signed", b"signed", "start_rollout", b"start_rollout", "step_rollout", b"step_rollout", "undeploy", b"undeploy", "update_model", b"update_model"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected_revision: _TypeAlias = _typing.Literal["expected_revision"]  # noqa: Y015
     _WhichOneofArgType__expected_revision: _TypeAlias = _typing.Literal["_expected_revision", b"_expected_revision"]  # noqa: Y015
-    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["add_model", "update_model", "remove_model", "approve_model", "set_route", "rollback_route", "ramp_route", "pause_route", "resume_route", "start_rollout", "step_rollout", "abort_rollout", "deploy", "undeploy", "scale_deployment"]  # noqa: Y015
+    _WhichOneofReturnType_change: _TypeAlias = _typing.Literal["add_model", "update_model", "remove_model", "approve_model", "set_route", "rollback_route", "ramp_route", "pause_route", "resume_route", "start_rollout", "step_rollout", "abort_rollout", "deploy", "undeploy", "scale_deployment", "set_build"]  # noqa: Y015
     _WhichOneofArgType_change: _TypeAlias = _typing.Literal["change", b"change"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__expected_revision) -> _WhichOneofReturnType__expected_revision | None: ...
@@ -682,6 +686,36 @@ class Deployment(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType_hosts) -> _WhichOneofReturnType_hosts | None: ...
 
 Global___Deployment: _TypeAlias = Deployment  # noqa: Y015
+
+@_typing.final
+class SetBuild(_message.Message):
+    """From here on this build of a service speaks; processes of other builds follow the stream and are silent."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SERVICE_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    AT_ONCE_FIELD_NUMBER: _builtins.int
+    service: _builtins.str
+    """"rendezvous" or "feature-extractor" """
+    build: _builtins.str
+    """As its processes are told by RENDEZVOUS_BUILD. Empty: the default one, of processes that are told none."""
+    at_once: _builtins.bool
+    """Of the feature-extractor: it goes on without a word from the build before it, which may be gone."""
+    def __init__(
+        self,
+        *,
+        service: _builtins.str = ...,
+        build: _builtins.str = ...,
+        at_once: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_once", b"at_once", "build", b"build", "service", b"service"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SetBuild: _TypeAlias = SetBuild  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):

@@ -34,9 +34,12 @@ class Input(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     EXTRACTOR_FIELD_NUMBER: _builtins.int
     REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
+    ANSWERING_BUILD_FIELD_NUMBER: _builtins.int
+    NEXT_BUILD_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
     MODEL_PROBLEM_FIELD_NUMBER: _builtins.int
+    CONTROL_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -54,8 +57,16 @@ class Input(_message.Message):
     extractor: _builtins.str
     request_offset: _builtins.int
     """Where the question stands in its partition of `requests`: tells a repeat by the asker from a record read again."""
+    answering_build: _builtins.str
+    """Which build of the rendezvous answers it. Empty: the default one."""
+    next_build: _builtins.str
+    """Which build of the feature-extractor stamps the next request of this partition. Empty: the default one."""
     model_problem: _builtins.str
     """Why the model that the request names cannot answer it, for people: the schedule decides then. Empty: it can."""
+    control_offset: _builtins.int
+    """Where that is another one than stamped this: the offset up to which the control log was folded for it. Who goes
+    on has to be as far, so that no stamp is older than the one before it.
+    """
     @_builtins.property
     def features(self) -> _value_pb2.Fields: ...
     @_builtins.property
@@ -75,13 +86,16 @@ class Input(_message.Message):
         key: _builtins.str = ...,
         extractor: _builtins.str = ...,
         request_offset: _builtins.int = ...,
+        answering_build: _builtins.str = ...,
+        next_build: _builtins.str = ...,
         features: _value_pb2.Fields | None = ...,
         request: _request_pb2.Request | None = ...,
         model_problem: _builtins.str = ...,
+        control_offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["features", b"features", "request", b"request"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering_build", b"answering_build", "budget_us", b"budget_us", "control_offset", b"control_offset", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "next_build", b"next_build", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -104,7 +118,10 @@ class InputHead(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     EXTRACTOR_FIELD_NUMBER: _builtins.int
     REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
+    ANSWERING_BUILD_FIELD_NUMBER: _builtins.int
+    NEXT_BUILD_FIELD_NUMBER: _builtins.int
     MODEL_PROBLEM_FIELD_NUMBER: _builtins.int
+    CONTROL_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -116,7 +133,10 @@ class InputHead(_message.Message):
     key: _builtins.str
     extractor: _builtins.str
     request_offset: _builtins.int
+    answering_build: _builtins.str
+    next_build: _builtins.str
     model_problem: _builtins.str
+    control_offset: _builtins.int
     def __init__(
         self,
         *,
@@ -131,11 +151,14 @@ class InputHead(_message.Message):
         key: _builtins.str = ...,
         extractor: _builtins.str = ...,
         request_offset: _builtins.int = ...,
+        answering_build: _builtins.str = ...,
+        next_build: _builtins.str = ...,
         model_problem: _builtins.str = ...,
+        control_offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extractor", b"extractor", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "problem", b"problem", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering_build", b"answering_build", "budget_us", b"budget_us", "control_offset", b"control_offset", "digest", b"digest", "extractor", b"extractor", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "next_build", b"next_build", "problem", b"problem", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -159,9 +182,12 @@ class InputFrame(_message.Message):
     KEY_FIELD_NUMBER: _builtins.int
     EXTRACTOR_FIELD_NUMBER: _builtins.int
     REQUEST_OFFSET_FIELD_NUMBER: _builtins.int
+    ANSWERING_BUILD_FIELD_NUMBER: _builtins.int
+    NEXT_BUILD_FIELD_NUMBER: _builtins.int
     FEATURES_FIELD_NUMBER: _builtins.int
     REQUEST_FIELD_NUMBER: _builtins.int
     MODEL_PROBLEM_FIELD_NUMBER: _builtins.int
+    CONTROL_OFFSET_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     route: _builtins.str
     revision: _builtins.int
@@ -174,11 +200,14 @@ class InputFrame(_message.Message):
     key: _builtins.str
     extractor: _builtins.str
     request_offset: _builtins.int
+    answering_build: _builtins.str
+    next_build: _builtins.str
     features: _builtins.bytes
     """Fields"""
     request: _builtins.bytes
     """Request"""
     model_problem: _builtins.str
+    control_offset: _builtins.int
     def __init__(
         self,
         *,
@@ -194,13 +223,16 @@ class InputFrame(_message.Message):
         key: _builtins.str = ...,
         extractor: _builtins.str = ...,
         request_offset: _builtins.int = ...,
+        answering_build: _builtins.str = ...,
+        next_build: _builtins.str = ...,
         features: _builtins.bytes = ...,
         request: _builtins.bytes = ...,
         model_problem: _builtins.str = ...,
+        control_offset: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["budget_us", b"budget_us", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answering_build", b"answering_build", "budget_us", b"budget_us", "control_offset", b"control_offset", "digest", b"digest", "extracted_at_us", b"extracted_at_us", "extractor", b"extractor", "features", b"features", "id", b"id", "key", b"key", "model", b"model", "model_problem", b"model_problem", "next_build", b"next_build", "problem", b"problem", "request", b"request", "request_offset", b"request_offset", "revision", b"revision", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from scoring.v1 import control_pb2 as scoring_dot_v1_dot_control__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19scoring/v1/snapshot.proto\x12\nscoring.v1\x1a\x18scoring/v1/control.proto\"\x93\x02\n\x0f\x43ontrolSnapshot\x12\x13\n\x0bnext_offset\x18\x01 \x01(\x04\x12)\n\x06models\x18\x02 \x03(\x0b\x32\x19.scoring.v1.SnapshotModel\x12)\n\x06routes\x18\x03 \x03(\x0b\x32\x19.scoring.v1.SnapshotRoute\x12\x33\n\x0b\x64\x65ployments\x18\x04 \x03(\x0b\x32\x1e.scoring.v1.SnapshotDeployment\x12\x33\n\x04seen\x18\x05 \x03(\x0b\x32%.scoring.v1.ControlSnapshot.SeenEntry\x1a+\n\tSeenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"b\n\rSnapshotStamp\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\r\n\x05\x61t_us\x18\x04 \x01(\x06\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xc6\x01\n\rSnapshotModel\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12\x0f\n\x07writers\x18\x04 \x03(\t\x12,\n\tapprovals\x18\x05 \x03(\x0b\x32\x19.scoring.v1.SnapshotStamp\"\xa7\x01\n\rSnapshotRoute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\trevisions\x18\x02 \x03(\x0b\x32\x1c.scoring.v1.SnapshotRevision\x12)\n\x06paused\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12,\n\x07rollout\x18\x04 \x01(\x0b\x32\x1b.scoring.v1.SnapshotRollout\"\xa0\x01\n\x0fSnapshotRollout\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.scoring.v1.StartRollout\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x04\x12\x0c\n\x04step\x18\x03 \x01(\r\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12(\n\x05stamp\x18\x05 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\"\xd0\x01\n\x10SnapshotRevision\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Route\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12>\n\tqualities\x18\x03 \x03(\x0b\x32+.scoring.v1.SnapshotRevision.QualitiesEntry\x1a\x30\n\x0eQualitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xaa\x01\n\x12SnapshotDeployment\x12*\n\ndeployment\x18\x01 \x01(\x0b\x32\x16.scoring.v1.Deployment\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12(\n\x05stamp\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x04 \x01(\x0b\x32\x19.scoring.v1.SnapshotStampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x19scoring/v1/snapshot.proto\x12\nscoring.v1\x1a\x18scoring/v1/control.proto\"\xbe\x02\n\x0f\x43ontrolSnapshot\x12\x13\n\x0bnext_offset\x18\x01 \x01(\x04\x12)\n\x06models\x18\x02 \x03(\x0b\x32\x19.scoring.v1.SnapshotModel\x12)\n\x06routes\x18\x03 \x03(\x0b\x32\x19.scoring.v1.SnapshotRoute\x12\x33\n\x0b\x64\x65ployments\x18\x04 \x03(\x0b\x32\x1e.scoring.v1.SnapshotDeployment\x12\x33\n\x04seen\x18\x05 \x03(\x0b\x32%.scoring.v1.ControlSnapshot.SeenEntry\x12)\n\x06\x62uilds\x18\x06 \x03(\x0b\x32\x19.scoring.v1.SnapshotBuild\x1a+\n\tSeenEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x04:\x02\x38\x01\"b\n\rSnapshotStamp\x12\x0e\n\x06offset\x18\x01 \x01(\x04\x12\x12\n\ncontrol_id\x18\x02 \x01(\t\x12\x0e\n\x06\x61uthor\x18\x03 \x01(\t\x12\r\n\x05\x61t_us\x18\x04 \x01(\x06\x12\x0e\n\x06reason\x18\x05 \x01(\t\"\xc6\x01\n\rSnapshotModel\x12 \n\x05model\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Model\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12\x0f\n\x07writers\x18\x04 \x03(\t\x12,\n\tapprovals\x18\x05 \x03(\x0b\x32\x19.scoring.v1.SnapshotStamp\"\xa7\x01\n\rSnapshotRoute\x12\x0c\n\x04name\x18\x01 \x01(\t\x12/\n\trevisions\x18\x02 \x03(\x0b\x32\x1c.scoring.v1.SnapshotRevision\x12)\n\x06paused\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12,\n\x07rollout\x18\x04 \x01(\x0b\x32\x1b.scoring.v1.SnapshotRollout\"\xa0\x01\n\x0fSnapshotRollout\x12&\n\x04plan\x18\x01 \x01(\x0b\x32\x18.scoring.v1.StartRollout\x12\x0c\n\x04\x62\x61se\x18\x02 \x01(\x04\x12\x0c\n\x04step\x18\x03 \x01(\r\x12\x0f\n\x07outcome\x18\x04 \x01(\t\x12(\n\x05stamp\x18\x05 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12\x0e\n\x06\x64\x65tail\x18\x06 \x01(\t\"\xd0\x01\n\x10SnapshotRevision\x12 \n\x05route\x18\x01 \x01(\x0b\x32\x11.scoring.v1.Route\x12(\n\x05stamp\x18\x02 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12>\n\tqualities\x18\x03 \x03(\x0b\x32+.scoring.v1.SnapshotRevision.QualitiesEntry\x1a\x30\n\x0eQualitiesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01:\x02\x38\x01\"\xaa\x01\n\x12SnapshotDeployment\x12*\n\ndeployment\x18\x01 \x01(\x0b\x32\x16.scoring.v1.Deployment\x12\x12\n\ngeneration\x18\x02 \x01(\x04\x12(\n\x05stamp\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\x12*\n\x07removed\x18\x04 \x01(\x0b\x32\x19.scoring.v1.SnapshotStamp\"n\n\rSnapshotBuild\x12#\n\x05\x62uild\x18\x01 \x01(\x0b\x32\x14.scoring.v1.SetBuild\x12\x0e\n\x06number\x18\x02 \x01(\x04\x12(\n\x05stamp\x18\x03 \x01(\x0b\x32\x19.scoring.v1.SnapshotStampb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,21 +37,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._loaded_options = None
   _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_options = b'8\001'
   _globals['_CONTROLSNAPSHOT']._serialized_start=68
-  _globals['_CONTROLSNAPSHOT']._serialized_end=343
-  _globals['_CONTROLSNAPSHOT_SEENENTRY']._serialized_start=300
-  _globals['_CONTROLSNAPSHOT_SEENENTRY']._serialized_end=343
-  _globals['_SNAPSHOTSTAMP']._serialized_start=345
-  _globals['_SNAPSHOTSTAMP']._serialized_end=443
-  _globals['_SNAPSHOTMODEL']._serialized_start=446
-  _globals['_SNAPSHOTMODEL']._serialized_end=644
-  _globals['_SNAPSHOTROUTE']._serialized_start=647
-  _globals['_SNAPSHOTROUTE']._serialized_end=814
-  _globals['_SNAPSHOTROLLOUT']._serialized_start=817
-  _globals['_SNAPSHOTROLLOUT']._serialized_end=977
-  _globals['_SNAPSHOTREVISION']._serialized_start=980
-  _globals['_SNAPSHOTREVISION']._serialized_end=1188
-  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_start=1140
-  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_end=1188
-  _globals['_SNAPSHOTDEPLOYMENT']._serialized_start=1191
-  _globals['_SNAPSHOTDEPLOYMENT']._serialized_end=1361
+  _globals['_CONTROLSNAPSHOT']._serialized_end=386
+  _globals['_CONTROLSNAPSHOT_SEENENTRY']._serialized_start=343
+  _globals['_CONTROLSNAPSHOT_SEENENTRY']._serialized_end=386
+  _globals['_SNAPSHOTSTAMP']._serialized_start=388
+  _globals['_SNAPSHOTSTAMP']._serialized_end=486
+  _globals['_SNAPSHOTMODEL']._serialized_start=489
+  _globals['_SNAPSHOTMODEL']._serialized_end=687
+  _globals['_SNAPSHOTROUTE']._serialized_start=690
+  _globals['_SNAPSHOTROUTE']._serialized_end=857
+  _globals['_SNAPSHOTROLLOUT']._serialized_start=860
+  _globals['_SNAPSHOTROLLOUT']._serialized_end=1020
+  _globals['_SNAPSHOTREVISION']._serialized_start=1023
+  _globals['_SNAPSHOTREVISION']._serialized_end=1231
+  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_start=1183
+  _globals['_SNAPSHOTREVISION_QUALITIESENTRY']._serialized_end=1231
+  _globals['_SNAPSHOTDEPLOYMENT']._serialized_start=1234
+  _globals['_SNAPSHOTDEPLOYMENT']._serialized_end=1404
+  _globals['_SNAPSHOTBUILD']._serialized_start=1406
+  _globals['_SNAPSHOTBUILD']._serialized_end=1516
 # @@protoc_insertion_point(module_scope)

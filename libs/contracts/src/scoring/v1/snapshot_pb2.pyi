@@ -48,6 +48,7 @@ class ControlSnapshot(_message.Message):
     ROUTES_FIELD_NUMBER: _builtins.int
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     SEEN_FIELD_NUMBER: _builtins.int
+    BUILDS_FIELD_NUMBER: _builtins.int
     next_offset: _builtins.int
     """The control log is folded up to, and without, this offset."""
     @_builtins.property
@@ -60,6 +61,8 @@ class ControlSnapshot(_message.Message):
     def seen(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """By the id of a message, the offset at which it was applied."""
 
+    @_builtins.property
+    def builds(self) -> _containers.RepeatedCompositeFieldContainer[Global___SnapshotBuild]: ...
     def __init__(
         self,
         *,
@@ -68,10 +71,11 @@ class ControlSnapshot(_message.Message):
         routes: _abc.Iterable[Global___SnapshotRoute] | None = ...,
         deployments: _abc.Iterable[Global___SnapshotDeployment] | None = ...,
         seen: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        builds: _abc.Iterable[Global___SnapshotBuild] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deployments", b"deployments", "models", b"models", "next_offset", b"next_offset", "routes", b"routes", "seen", b"seen"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["builds", b"builds", "deployments", b"deployments", "models", b"models", "next_offset", b"next_offset", "routes", b"routes", "seen", b"seen"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -291,3 +295,30 @@ class SnapshotDeployment(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SnapshotDeployment: _TypeAlias = SnapshotDeployment  # noqa: Y015
+
+@_typing.final
+class SnapshotBuild(_message.Message):
+    DESCRIPTOR: _descriptor.Descriptor
+
+    BUILD_FIELD_NUMBER: _builtins.int
+    NUMBER_FIELD_NUMBER: _builtins.int
+    STAMP_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    @_builtins.property
+    def build(self) -> _control_pb2.SetBuild: ...
+    @_builtins.property
+    def stamp(self) -> Global___SnapshotStamp: ...
+    def __init__(
+        self,
+        *,
+        build: _control_pb2.SetBuild | None = ...,
+        number: _builtins.int = ...,
+        stamp: Global___SnapshotStamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "stamp", b"stamp"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["build", b"build", "number", b"number", "stamp", b"stamp"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SnapshotBuild: _TypeAlias = SnapshotBuild  # noqa: Y015

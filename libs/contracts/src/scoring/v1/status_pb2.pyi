@@ -85,6 +85,9 @@ class Status(_message.Message):
     DEPLOYMENTS_FIELD_NUMBER: _builtins.int
     LAG_RECORDS_FIELD_NUMBER: _builtins.int
     ROLLOUTS_FIELD_NUMBER: _builtins.int
+    BUILD_FIELD_NUMBER: _builtins.int
+    PARTITIONS_FIELD_NUMBER: _builtins.int
+    SPEAKS_ON_FIELD_NUMBER: _builtins.int
     SCHEDULES_FIELD_NUMBER: _builtins.int
     USES_FIELD_NUMBER: _builtins.int
     instance: _builtins.str
@@ -99,6 +102,10 @@ class Status(_message.Message):
     """The leaving word of a graceful stop."""
     lag_records: _builtins.int
     """Records of its per-request topics that it has not read yet, over all its partitions."""
+    build: _builtins.str
+    """The rendezvous's and the feature-extractor's: which build it is (empty: the default one), the partitions that it
+    reads, and those whose next request it stamps or answers. On the others it follows and is silent.
+    """
     @_builtins.property
     def passed(self) -> _containers.RepeatedCompositeFieldContainer[Global___Passed]: ...
     @_builtins.property
@@ -115,6 +122,10 @@ class Status(_message.Message):
     def rollouts(self) -> _containers.RepeatedCompositeFieldContainer[Global___RolloutStatus]:
         """The operator's: the roll-outs that it drives."""
 
+    @_builtins.property
+    def partitions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
+    @_builtins.property
+    def speaks_on(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]: ...
     @_builtins.property
     def schedules(self) -> _containers.RepeatedCompositeFieldContainer[Global___ScheduleStatus]:
         """The rendezvous's, since its process started: how its routes decide, and what became of the models' scores."""
@@ -137,12 +148,15 @@ class Status(_message.Message):
         deployments: _abc.Iterable[Global___DeploymentStatus] | None = ...,
         lag_records: _builtins.int = ...,
         rollouts: _abc.Iterable[Global___RolloutStatus] | None = ...,
+        build: _builtins.str = ...,
+        partitions: _abc.Iterable[_builtins.int] | None = ...,
+        speaks_on: _abc.Iterable[_builtins.int] | None = ...,
         schedules: _abc.Iterable[Global___ScheduleStatus] | None = ...,
         uses: _abc.Iterable[Global___ModelUse] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "lag_records", b"lag_records", "models", b"models", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "rollouts", b"rollouts", "schedules", b"schedules", "service", b"service", "stopping", b"stopping", "uses", b"uses"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["at_us", b"at_us", "build", b"build", "control_offset", b"control_offset", "deployments", b"deployments", "detail", b"detail", "instance", b"instance", "lag_records", b"lag_records", "models", b"models", "partitions", b"partitions", "passed", b"passed", "ready", b"ready", "refusals", b"refusals", "rollouts", b"rollouts", "schedules", b"schedules", "service", b"service", "speaks_on", b"speaks_on", "stopping", b"stopping", "uses", b"uses"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -9,17 +9,20 @@ from typing import Protocol
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.stream import (
     END,
+    RECENT,
     Handler,
     Record,
     Send,
     SupportsDrain,
     SupportsRecovery,
     SupportsSeek,
+    SupportsTail,
     TopicPartition,
 )
 from rendezvous_runtime.testing.log import MemoryLog, MemoryRecord
 
 Offsets = Mapping[TopicPartition, int]
+_TAIL_BEFORE = 50
 # How long a record keeps its process busy, in microseconds; None: for ever, the process hangs.
 Delay = Callable[[Record], int | None]
 
@@ -76,6 +79,7 @@ class Member:
     draining: bool = False
     partitions: set[int] = field(default_factory=set)
     _positions: dict[TopicPartition, int] = field(default_factory=dict)
+    _tails: dict[int, int] = field(default_factory=dict)
     _batch: _Batch | None = None
     _commits: deque[tuple[int, Offsets]] = field(default_factory=deque)
 
@@ -85,7 +89,7 @@ class Member:
             return None
         if self._batch is not None:
             return self._batch.done_at
-        times = [record.at.mono + self.latency_us for record in self._heads()]
+        times = [record.at.mono + self.latency_us for record in [*self._heads(), *self._unfollowed()]]
         due = self.handler.next_time() if self.partitions else None
         return min([*times, due] if due is not None else times, default=None)
 
@@ -96,6 +100,7 @@ class Member:
             return True
         records = self._read(now, random)
         sends = [*(self.handler.on_records(records, now) if records else ()), *self.handler.on_time(now)]
+        sends += self._follow(now)
         delays = [self.delay_us(record) for record in records]
         offsets = self._positions | dict(self.handler.checkpoint())
         done_at = None if None in delays else now.mono + sum(delay or 0 for delay in delays)
@@ -139,12 +144,18 @@ class Member:
 
     def _start(self, where: TopicPartition) -> int:
         wanted = self.handler.start_offset(where) if isinstance(self.handler, SupportsSeek) else None
-        if wanted is None:
+        if wanted is None or wanted == RECENT:
             return self.broker.stored(self.group, where)
         return len(self.broker.log.read(where)) if wanted == END else wanted
 
     def _recover(self, handler: SupportsRecovery, partitions: Sequence[int], now: Now) -> None:
+        if not handler.recovery_topic:
+            return
         for partition in partitions:
+            if handler.recovery_window_us is None:
+                last = self.broker.log.read(TopicPartition(handler.recovery_topic, partition))[-8:]
+                handler.on_recovered(last, now)
+                continue
             where = TopicPartition(self.handler.topics[0], partition)
             log, position = self.broker.log.read(where), self._positions[where]
             first = log[position].at if position < len(log) else now
@@ -152,6 +163,29 @@ class Member:
             written = self.broker.log.read(TopicPartition(handler.recovery_topic, partition))
             if records := [record for record in written if record.at.wall >= since]:
                 handler.on_recovered(records, now)
+
+    def _unfollowed(self) -> list[MemoryRecord]:
+        """Return the next record of each partition whose tail the handler follows."""
+        if not isinstance(self.handler, SupportsTail):
+            return []
+        wanted, topic = set(self.handler.tailed()), self.handler.tail_topic
+        self._tails = {number: at for number, at in self._tails.items() if number in wanted}
+        found = []
+        for number in wanted:
+            log = self.broker.log.read(TopicPartition(topic, number))
+            # From some records before it was first wanted, as the plane begins some time before.
+            position = self._tails.setdefault(number, max(0, len(log) - _TAIL_BEFORE))
+            found += log[position : position + 1]
+        return found
+
+    def _follow(self, now: Now) -> Sequence[Send]:
+        """Give the handler what others have written, one record of each partition at a time."""
+        if not isinstance(self.handler, SupportsTail):
+            return ()
+        records = [each for each in self._unfollowed() if each.at.mono + self.latency_us <= now.mono]
+        for record in records:
+            self._tails[record.partition()] = record.offset() + 1
+        return self.handler.on_tail(records, now) if records else ()
 
     def _finish(self, now: Now) -> None:
         if self._batch is None:

@@ -1,0 +1,77 @@
+"""Following, beside a handler's own topics, what processes of other groups write: see stream.SupportsTail."""
+
+from collections.abc import Collection
+from typing import Final
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, Message
+from confluent_kafka import TopicPartition as KafkaPartition
+
+from rendezvous_runtime.clock import Clock
+from rendezvous_runtime.errors import DataPlaneError
+from rendezvous_runtime.kafka import MAX_BATCH, tail_config
+from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
+from rendezvous_runtime.settings import ServiceSettings
+from rendezvous_runtime.stream import SupportsTail
+
+_LOG: Final = structlog.get_logger(__name__)
+
+# What may have been written before it was known that somebody else writes.
+_BEFORE_US: Final = 10_000_000
+_LATEST: Final = -1
+
+
+class Tail:
+    """The reader of the tail of one topic; it connects when there is something to follow. Of one thread."""
+
+    def __init__(self, handler: SupportsTail, settings: ServiceSettings, clock: Clock) -> None:
+        self._handler = handler
+        self._settings = settings
+        self._clock = clock
+        self._consumer: Consumer | None = None
+        self._followed: frozenset[int] = frozenset()
+
+    def read(self) -> list[Message]:
+        """Return what has come of the partitions that the handler wants to follow now; never waits."""
+        wanted = self._handler.tailed()
+        if self._consumer is None and not wanted:
+            return []
+        consumer = self._consumer = self._consumer or Consumer(tail_config(self._settings))
+        if self._followed != frozenset(wanted):
+            self._follow(consumer, frozenset(wanted))
+        return [message for message in consumer.consume(MAX_BATCH, 0) if self._is_record(message)]
+
+    def close(self) -> None:
+        """Let go of the broker."""
+        if self._consumer is not None:
+            self._consumer.close()
+
+    def _follow(self, consumer: Consumer, wanted: frozenset[int]) -> None:
+        topic = self._handler.tail_topic
+        gone, new = self._followed - wanted, wanted - self._followed
+        if gone:
+            consumer.incremental_unassign([KafkaPartition(topic, number) for number in gone])
+        if new:
+            consumer.incremental_assign(self._starts(consumer, topic, new))
+        _LOG.info("following what others write", topic=topic, partitions=sorted(wanted))
+        self._followed = wanted
+
+    def _starts(self, consumer: Consumer, topic: str, numbers: Collection[int]) -> list[KafkaPartition]:
+        # The ends first: what is written between the two questions must not be passed over.
+        asked = [KafkaPartition(topic, number, _LATEST) for number in numbers]
+        ends = ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))
+        since_ms = max(0, (self._clock.now().wall - _BEFORE_US) // 1_000)
+        stamped = [KafkaPartition(topic, number, since_ms) for number in numbers]
+        found = ask_offsets(lambda: consumer.offsets_for_times(stamped, timeout=REQUEST_S))
+        return [
+            KafkaPartition(*where, offset if offset >= 0 else ends[where]) for where, offset in found.items()
+        ]
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return message.partition() in self._followed
+        if error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            raise DataPlaneError(f"cannot follow {self._handler.tail_topic}: {error.str()}")
+        _LOG.warning("what others write cannot be read for now", why=error.str())
+        return False
