@@ -49,10 +49,13 @@ def test_the_runtime_says_what_the_referee_says(group: str, referee: Referee, tm
     wrong: list[str] = []
     scored = Counter[str]()
     for case in _GROUPS[group]():
-        runtime = _loaded(case, tmp_path)
-        told = referee.score(case.judged or case.document, case.rows)
-        validator = InputValidator((), runtime.metadata())
-        predictions = runtime.predict(case.rows)
+        telling = referee.ask(case.judged or case.document, case.rows)
+        try:
+            runtime = _loaded(case, tmp_path)
+            validator = InputValidator((), runtime.metadata())
+            predictions = runtime.predict(case.rows)
+        finally:
+            told = telling()
         of_case = Counter[str]()
         for row, prediction, other in zip(case.rows, predictions, told, strict=True):
             verdict = _verdict(validator.problem(row), prediction, other)

@@ -7,7 +7,7 @@ it runs as a process of its own.
 
 import json
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -39,10 +39,17 @@ class Referee:
 
     def score(self, document: str, rows: Sequence[Row]) -> list[dict[str, Any]]:
         """Return {"outputs": {…}} or {"error": text} for each row; raises RefereeError."""
+        return self.ask(document, rows)()
+
+    def ask(self, document: str, rows: Sequence[Row]) -> Callable[[], list[dict[str, Any]]]:
+        """Have it judge *rows* beside what its asker does meanwhile; return what score does, to be called."""
         assert self._process.stdin
-        assert self._process.stdout
         self._process.stdin.write(json.dumps({"document": document, "rows": rows}) + "\n")
         self._process.stdin.flush()
+        return self._told
+
+    def _told(self) -> list[dict[str, Any]]:
+        assert self._process.stdout
         reply = json.loads(self._process.stdout.readline())
         if "error" in reply:
             raise RefereeError(reply["error"])

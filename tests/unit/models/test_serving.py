@@ -337,6 +337,27 @@ def test_a_runtime_that_stops_being_ready_says_so() -> None:
     assert score.status == NOT_READY
 
 
+class _Flickering(FunctionRuntime):
+    """A model that is ready every other time that it is looked at."""
+
+    @property
+    def ready(self) -> bool:
+        self.loaded = not self.loaded
+        return self.loaded
+
+
+@pytest.mark.parametrize("loaded", [True, False])
+def test_whether_a_model_is_ready_is_decided_once_for_a_batch(*, loaded: bool) -> None:
+    container = _Container(CHAMPION)
+    runtime = _Flickering()
+    runtime.loaded = loaded
+    container.shelf.replace({CHAMPION: ready_model(CHAMPION, runtime)})
+
+    (score,) = container.scores(input_record(1, at=container.now))
+
+    assert score.status == (NOT_READY if loaded else OK)
+
+
 @pytest.mark.parametrize("value", [b"\xff\xff\xff", b"\x0a\x05ab", b"", None])
 def test_bytes_that_are_no_input_become_a_dead_letter_and_the_next_is_scored(value: bytes | None) -> None:
     container = _Container(CHAMPION)

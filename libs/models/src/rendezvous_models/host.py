@@ -55,8 +55,7 @@ class ModelHost(Service):
             self.shelf,
             view,
             store,
-            create
-            or (lambda model: create_isolated(model, options, place, in_service=bool(self.shelf.ready))),
+            create or (lambda model: create_isolated(model, options, place, in_service=self.may_start())),
             clock=clock,
             drain_us=int(settings.drain_s * 1e6),
             loaded_max_bytes=settings.loaded_max_bytes,

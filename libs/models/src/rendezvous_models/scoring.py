@@ -96,7 +96,8 @@ def _can_be_asked(batch: Batch) -> bool:
 def _asked(batch: Batch, clock: Clock) -> _Collect:
     """Ask the model of *batch*, and return what collects its answer."""
     started = clock.now()
-    runtime, refused = _runtime(batch), _refused(batch, started.wall)
+    runtime = _runtime(batch)
+    refused = _refused(batch, runtime, started.wall)
     due = _due(batch, refused)
     if not due or not isinstance(runtime, SupportsAsking):
         return lambda: Scored(batch, _merged(refused, []), started, 0)
@@ -111,18 +112,20 @@ def _asked(batch: Batch, clock: Clock) -> _Collect:
 
 def _here(batch: Batch, clock: Clock) -> Scored:
     started = clock.now()
-    runtime, refused = _runtime(batch), _refused(batch, started.wall)
+    runtime = _runtime(batch)
+    refused = _refused(batch, runtime, started.wall)
     due = _due(batch, refused)
     predictions = _predict(runtime, due, started.wall) if runtime and due else []
     return Scored(batch, _merged(refused, predictions), started, clock.now().mono - started.mono)
 
 
 def _runtime(batch: Batch) -> ModelRuntime | None:
+    """Return who is to be asked, decided once: it may stop being ready at any time."""
     return batch.model.runtime if batch.model and batch.model.runtime.ready else None
 
 
-def _refused(batch: Batch, wall_us: int) -> list[Refusal | None]:
-    if _runtime(batch) is None:
+def _refused(batch: Batch, runtime: ModelRuntime | None, wall_us: int) -> list[Refusal | None]:
+    if runtime is None:
         return [_NOT_READY] * len(batch.work)
     return [
         _EXPIRED if work.deadline_us <= wall_us else Refusal(_INVALID, problem) if problem else None

@@ -105,6 +105,7 @@ class ScoringHandler:
     ) -> dict[str, list[Work]]:
         """Return what each model has to do; dead letters go to *found*."""
         work: defaultdict[str, list[Work]] = defaultdict(list)
+        fates: list[InputFate] = []
         for record in records:
             try:
                 parsed = _parse(record)
@@ -115,7 +116,8 @@ class ScoringHandler:
             except DecodeError as error:
                 fate = InputFate.UNDECODABLE
                 found.append(dead_letter(record, f"not an Input message: {error}", service=self._service))
-            self.tally.input(fate)
+            fates.append(fate)
+        self.tally.fates(fates)
         return work
 
     def _deal(

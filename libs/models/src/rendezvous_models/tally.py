@@ -40,9 +40,10 @@ class Tally:
         self.slas: tuple[int, ...] = ()
         self._output_counts: Counter[str] = Counter()
 
-    def input(self, fate: InputFate) -> None:
-        """Count one record."""
-        self.inputs[fate] += 1
+    def fates(self, fates: Sequence[InputFate]) -> None:
+        """Count a batch of records."""
+        for fate in set(fates):
+            self.inputs[fate] += fates.count(fate)
 
     def scores(self, model: str, statuses: Iterable[ScoreStatus.ValueType]) -> None:
         """Count the scores of *model*."""
