@@ -1,4 +1,4 @@
-"""A certificate that signs itself, for 127.0.0.1."""
+"""A certificate that signs itself, for 127.0.0.1 and for names."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -11,10 +11,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write_certificate(folder: Path) -> tuple[Path, Path]:
-    """Write cert.pem and key.pem to *folder* and return their paths."""
+def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
+    """Write cert.pem and key.pem to *folder* and return their paths; *names* are of the DNS."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    known = [x509.IPAddress(ip_address("127.0.0.1")), *map(x509.DNSName, names)]
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder()
@@ -24,7 +25,7 @@ def write_certificate(folder: Path) -> tuple[Path, Path]:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(known), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )
