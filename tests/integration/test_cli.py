@@ -296,6 +296,20 @@ def test_the_topics_are_as_they_are_described(cli: Cli) -> None:
     assert set(DEAD_LETTER_HEADERS) <= set(consume_all(cli.bootstrap_servers, "dead-letters")[0].headers)
 
 
+def test_the_doctor_looks_at_all_and_says_what_to_do(cli: Cli) -> None:
+    scheduled = renamed("examined").replace("default:", "schedule: [{use: wine-forest@1}]\ndefault:")
+    cli.apply(f"{MODEL}---\n{scheduled}")
+
+    rows = cli.data("doctor", code=1)
+
+    found = {str(row["what"]): row for row in rows}
+    nobody = found["route examined: no container is ready with wine-forest@1"]
+    assert nobody["level"] == "bad"
+    assert nobody["todo"] == "deploy it, or start a container with MODEL=wine-forest@1"
+    assert [row["what"] for row in rows if row["check"] == "topics"] == [f"all {len(CHANNELS)}, 4 partitions"]
+    assert {row["check"] for row in rows} >= {"services", "control log", "clocks", "models", "artifacts"}
+
+
 def topic_names(bootstrap_servers: str) -> set[str]:
     topics = (
         AdminClient({"bootstrap.servers": bootstrap_servers, "log_level": 0}).list_topics(timeout=20).topics

@@ -21,6 +21,7 @@ _MODULES: Final = {
     "history": ("history", "audit"),
     "watch": ("watch",),
     "explain": ("explain",),
+    "doctor": ("doctor",),
     "schema": ("schema",),
     "model_check": ("model",),
     "send": ("send",),

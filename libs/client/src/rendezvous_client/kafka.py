@@ -63,6 +63,10 @@ class Kafka:
             "message.max.bytes": MAX_RECORD_BYTES + 10_000,
         }
 
+    def admin_config(self) -> Config:
+        """Return the configuration of who looks at topics, or makes them."""
+        return self._connection()
+
     def _connection(self) -> Config:
         return {
             **self.options,
