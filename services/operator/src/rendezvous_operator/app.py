@@ -7,6 +7,7 @@ from prometheus_client import CollectorRegistry
 from rendezvous_runtime.clock import Clock, SystemClock
 from rendezvous_runtime.control_keys import read_control_keys
 from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.errors import SettingsError
 from rendezvous_runtime.settings import ENV_PREFIX
 from rendezvous_runtime.shell import ServiceApp, create_service_app
 from scoring.v1.status_pb2 import Status
@@ -73,8 +74,13 @@ def create_backend(settings: OperatorSettings) -> Backend:
         return DockerBackend(settings, _forwarded(settings))
     if settings.backend == "kubernetes":
         # As above; its client is an extra of the package besides.
-        from rendezvous_operator.kubernetes_engine import KubernetesBackend  # noqa: PLC0415
-
+        try:
+            from rendezvous_operator.kubernetes_engine import KubernetesBackend  # noqa: PLC0415
+        except ModuleNotFoundError as error:
+            raise SettingsError(
+                f"RENDEZVOUS_BACKEND is kubernetes, and {error.name} is not installed: "
+                "install rendezvous-operator[kubernetes]"
+            ) from error
         return KubernetesBackend(settings)
     environment = {f"{ENV_PREFIX}BOOTSTRAP_SERVERS": settings.bootstrap_servers}
     return LocalBackend(

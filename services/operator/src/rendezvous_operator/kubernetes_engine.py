@@ -16,11 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
 from kubernetes import client, config
 from kubernetes.client.exceptions import ApiException
 from kubernetes.config.config_exception import ConfigException
-from rendezvous_runtime.errors import SettingsError
 from urllib3.exceptions import HTTPError
 
 from rendezvous_operator.backend import BackendError, unknown_options
@@ -36,6 +34,7 @@ from rendezvous_operator.kubernetes_objects import (
     object_name,
     owner_reference,
 )
+from rendezvous_operator.kubernetes_pod import read_pod
 from rendezvous_operator.seen import Found
 from rendezvous_operator.settings import OperatorSettings
 
@@ -213,26 +212,6 @@ class KubernetesBackend:
             raise BackendError(f"cannot {what}: the cluster does not answer ({error})") from error
         except ConfigException as error:
             raise BackendError(f"no cluster: {error}; run in one, or set KUBECONFIG") from error
-
-
-def read_pod(path: Path | None) -> Json:
-    """Return the template of the pods in *path* (YAML); raises SettingsError that says what is wrong."""
-    if path is None:
-        raise SettingsError(
-            "RENDEZVOUS_KUBERNETES_POD is not set: name the file with the template of the pods"
-        )
-    try:
-        pod = yaml.safe_load(path.read_text(encoding="utf-8"))
-        named = [each["name"] for each in pod["spec"]["containers"]]
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"RENDEZVOUS_KUBERNETES_POD: {path} cannot be read: {error}") from error
-    except (KeyError, TypeError) as error:
-        raise SettingsError(
-            f"RENDEZVOUS_KUBERNETES_POD: {path} is no template of a pod: it needs spec.containers with names"
-        ) from error
-    if not named:
-        raise SettingsError(f"RENDEZVOUS_KUBERNETES_POD: {path} has no container")
-    return dict(pod)
 
 
 def _own_namespace() -> str:
