@@ -65,6 +65,7 @@ class Whole:
     seed: int
     builds: tuple[str, ...] = ()
     random: Random = field(init=False)
+    registry: CollectorRegistry = field(init=False)
     delays: dict[str, int | None] = field(default_factory=lambda: {FOREST: 300, MLP: 100, LINEAR: 50})
 
     def __post_init__(self) -> None:
@@ -98,7 +99,10 @@ class Whole:
 
     def _rendezvous(self, build: str = "") -> Rendezvous:
         view = self._view(f"rendezvous{build}")
-        metrics = RendezvousMetrics(CollectorRegistry(), view)
+        registry = CollectorRegistry()
+        if not build:
+            self.registry = registry
+        metrics = RendezvousMetrics(registry, view)
         return Rendezvous(view, metrics, Limits(), recovery_window_us=60_000_000, build=build)
 
     def say(self, change: Change, within_us: int) -> None:
