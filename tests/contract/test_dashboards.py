@@ -28,6 +28,8 @@ from tools.generate_alerts import FOLDER as ALERTS
 from tools.generate_alerts import generate as generate_alerts
 from tools.generate_dashboards import FOLDER as DASHBOARDS
 from tools.generate_dashboards import generate as generate_dashboards
+from tools.generate_metrics import MODULES, families
+from tools.generate_metrics import generate as generate_pages
 
 _COUNTER = re.compile(r"\w+(?:_total|_bucket|_count|_sum)\b(?:\{[^}]*\})?(?P<range>\[)?")
 _UNITS = {"timeseries", "stat", "heatmap", "barchart", "table"}
@@ -151,3 +153,32 @@ def test_a_page_names_only_panels_and_commands_that_there_are() -> None:
 
 def _short(board: Mapping[str, Any]) -> str:
     return str(board["title"]).removeprefix("Rendezvous / ")
+
+
+def test_the_references_are_those_of_the_code(tmp_path: Path) -> None:
+    generate_pages(tmp_path)
+    made = {str(path.relative_to(tmp_path)): path.read_text() for path in tmp_path.rglob("*.md")}
+    kept = {name: (ROOT / "docs" / name).read_text() for name in made}
+    assert kept == made, "run `python -m tools.generate_metrics` and commit what it writes"
+
+
+def test_a_family_has_a_name_as_all_have_few_labels_and_says_what_it_is() -> None:
+    declared = [family for module in MODULES.values() for family in families(module)]
+    assert len({family.name for family in declared}) == len(declared)
+    for family in declared:
+        assert re.fullmatch(r"rendezvous_[a-z_]+", family.name)
+        assert not family.name.endswith("_total"), family.name
+        assert len(family.labels) <= 5, family.name
+        assert not {"request_id", "id", "instance", "job"} & {*family.labels}, family.name
+        assert family.text.endswith("."), family.name
+
+
+def test_every_metric_that_is_asked_for_is_declared() -> None:
+    declared = {family.name for module in MODULES.values() for family in families(module)}
+    asked = {_metric(found) for query in queries() for found in selectors(query.expression)}
+    asked |= {_metric(found) for rule in rules() for found in selectors(rule["expr"]) if ":" not in found}
+    assert {name for name in asked if name.startswith("rendezvous_")} <= declared
+
+
+def _metric(selector: str) -> str:
+    return re.sub(r"_(?:total|bucket|count|sum)$", "", selector.partition("{")[0])
