@@ -1,5 +1,5 @@
 """
-Writes docs/reference/metrics.md, the reference of the metrics, and docs/runbooks/index.md, the list of alerts.
+Writes docs/reference/metrics.md (all metrics) and docs/runbooks/index.md (all alerts).
 
 `python -m tools.generate_metrics [FOLDER]`: FOLDER in place of docs, to compare with.
 """
@@ -41,8 +41,8 @@ def metrics_page() -> str:
     head = (
         "# Metrics\n\n"
         "What each service shows on `/metrics` of its web port, as it is declared in its `metrics.py`. "
-        "Times are seconds, sizes bytes, shares from 0 to 1. A histogram has `_bucket`, `_sum` and `_count`. Besides "
-        "these, each process shows the `process_*` metrics of its operating system.\n\n"
+        "Times are seconds, sizes bytes, shares from 0 to 1. A histogram has `_bucket`, `_sum` and `_count`. "
+        "Besides these, each process shows the `process_*` metrics of its operating system.\n\n"
         "A name of a model that nobody has registered, or one of too many, is `other`. "
         "[How they are used](../observability.md).\n"
     )

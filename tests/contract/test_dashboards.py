@@ -122,7 +122,7 @@ def test_an_alert_says_what_is_wrong_and_links_to_its_page(name: str) -> None:
     assert rule["labels"]["severity"] in {"page", "ticket"}
     assert rule["annotations"]["summary"]
     assert rule["annotations"]["description"].endswith(".")
-    assert rule["annotations"]["runbook_url"] == f"{RUNBOOKS}/{name}/"
+    assert rule["annotations"]["runbook_url"] == f"{RUNBOOKS}/{name}.html"
     page = (ROOT / "docs" / "runbooks" / f"{name}.md").read_text()
     assert page.startswith(f"# {name}\n")
     assert [part for part in _PAGE_PARTS if part not in page] == []
