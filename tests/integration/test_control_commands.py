@@ -4,6 +4,7 @@ import json
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,15 +17,22 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 from rendezvous_cli.main import app
+from rendezvous_client.control import ControlReader
+from rendezvous_client.kafka import Kafka
+from rendezvous_contracts.topics import CONTROL
 from rendezvous_local.broker import Broker
 from rendezvous_local.topics import create_topics
+from scoring.v1.control_pb2 import AbortRollout
 from scoring.v1.flip23_pb2 import Flip23Model, Flip23Speculation
 from typer.testing import CliRunner, Result
 
 from tests.support.broker import consume_all, create_topic, produce, unique
+from tests.support.control import asked
+from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.kafka
 
+PATIENCE_S = 60.0
 MODELS = "".join(f"model: {name}@1\ntype: pmml\nartifact: {{data: x}}\n---\n" for name in ("a", "b"))
 
 
@@ -110,6 +118,12 @@ def test_a_roll_out_is_tried_begun_promoted_and_aborted(cli: Cli) -> None:
     (row,) = cli.rows("status", "rolled", code=4)
     assert (row["step"], row["share"], row["detail"]) == ("1 of 2", "10%", "promoted by hand")
     assert "is under way, at step 1: abort it first" in cli.refused("ramp", "rolled", "b@1=100%")
+    cli.done("pause", "rolled")
+    (row,) = cli.rows("status", "rolled", "--watch", "--timeout", "100ms", code=5)
+    assert row["now"] == "no operator has said anything of this step yet"
+    cli.done("resume", "rolled")
+    (row,) = cli.rows("get", "rollouts", "rolled")
+    assert (row["outcome"], row["gates"], row["paused"]) == ("running", ["p99_ms<20"], "")
     cli.done("abort", "rolled")
     (row,) = cli.rows("status", "rolled", "--watch", code=1)
     assert (row["outcome"], row["revision"]) == ("aborted", 4)
@@ -119,6 +133,20 @@ def test_a_roll_out_is_tried_begun_promoted_and_aborted(cli: Cli) -> None:
     cli.done("promote", "rolled")
     assert cli.rows("status", "rolled")[0]["outcome"] == "done"
     assert cli.rows("get", "routes", "rolled")[0]["rules"] == ["use b@1"]
+
+
+def test_a_roll_out_that_is_watched_ends_with_the_code_of_status(cli: Cli) -> None:
+    cli.rows("apply", "-f", "-", stdin=policy("watched"))
+    begin = ("rollout", "watched", "--to", "b@1", "--steps", "10%,100%", "--watch")
+    # One command at a time: each has the standard streams to itself.
+    with ThreadPoolExecutor(1) as pool, ControlReader(Kafka(cli.bootstrap_servers)) as reader:
+        watching = pool.submit(cli.rows, *begin, code=1)
+        wait_until(lambda: reader.catch_up().routes["watched"].rolling, PATIENCE_S, "it has begun")
+        abort = asked("abort-watched", AbortRollout(route="watched"))
+        produce(cli.bootstrap_servers, CONTROL, [abort.SerializeToString()])
+        (row,) = watching.result(PATIENCE_S)
+
+    assert (row["to"], row["outcome"]) == ("b@1", "aborted")
 
 
 def test_a_paused_route_refuses_and_says_who_paused_it(cli: Cli) -> None:
