@@ -34,6 +34,8 @@ SLA_US: Final = 3_600_000_000
 BATCH: Final = 256
 _SMALL_BATCH: Final = 64
 _LIMIT_S: Final = 120.0
+# With the import of a library, a JVM, and three seconds of warming up.
+_START_S: Final = 300.0
 _TO_END_S: Final = 600.0
 _MODULE: Final = "rendezvous_model_container"
 
@@ -145,7 +147,7 @@ class Container:
         count = int(scale.container_inputs * self._kind.share)
         stand.empty(SCORES)
         with stand.running(container(stand, self._kind)) as (process,):
-            rate = middle_rate(watch(stand, process, (SCORES,), count, _LIMIT_S))
+            rate = middle_rate(watch(stand, process, (SCORES,), count, _LIMIT_S, start_s=_START_S))
         bare = alone(self._kind, BATCH, scale.evaluator_s)
         few = alone(self._kind, _SMALL_BATCH, scale.evaluator_s)
         name = f"containers.{self._kind.name}"

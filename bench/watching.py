@@ -36,18 +36,26 @@ class Rate(NamedTuple):
     cpu_us: float
 
 
-def watch(stand: Stand, process: Running, topics: Sequence[str], total: int, limit_s: float) -> list[Sample]:
+def watch(
+    stand: Stand,
+    process: Running,
+    topics: Sequence[str],
+    total: int,
+    limit_s: float,
+    *,
+    start_s: float = _START_S,
+) -> list[Sample]:
     """
     Return samples from the first record that *process* adds to *topics* until each has *total* more.
 
-    Ends early *limit_s* seconds after the first; raises BenchError if there is none within a minute.
+    Ends early *limit_s* seconds after the first; raises BenchError if there is none within *start_s* seconds.
     """
     client = Consumer({
         "bootstrap.servers": stand.bootstrap_servers, "group.id": "bench-watch", "log_level": 0
     })  # fmt: skip
     try:
         before = _ends(client, topics)
-        process.wait_until(lambda: _ends(client, topics) != before, "to write something", _START_S)
+        process.wait_until(lambda: _ends(client, topics) != before, "to write something", start_s)
         samples: list[Sample] = []
         until = time.monotonic() + limit_s
         while time.monotonic() < until and (not samples or min(samples[-1].counts) < total):
