@@ -18,7 +18,7 @@ from scoring.v1.control_pb2 import Extractor, RemoveModel, Route, Scale, Step, T
 from scoring.v1.decision_pb2 import Decision
 from scoring.v1.input_pb2 import Input
 from scoring.v1.request_pb2 import Request
-from scoring.v1.score_pb2 import Score
+from scoring.v1.score_pb2 import Score, ScoreStatus
 from scoring.v1.value_pb2 import Fields
 
 from tests.support.broker import produce
@@ -121,6 +121,8 @@ def test_200_switches_under_load_leave_each_request_under_one_revision(system: R
         assert answer.answered_at_us - answer.deadline_us <= TOLERANCE_US
         for score in log.scores[name]:
             assert score.revision == answer.revision
+            if score.status != ScoreStatus.SCORE_STATUS_OK:
+                continue  # a machine too busy for the SLA: the model did not begin
             expected = FACTORS[score.model] * under.features(question.alcohol)
             assert quality(score.outputs) == pytest.approx(expected), score
         for decision in log.decisions[name]:
