@@ -70,14 +70,14 @@ class TracedWhole(Whole):
         patched.on_time = lambda now: traces.on_time(on_time(now), now)
         return handler
 
-    def _extractor(self) -> Any:
-        return self._traced(super()._extractor())
+    def _extractor(self, build: str = "") -> Any:
+        return self._traced(super()._extractor(build))
 
     def _container(self, name: str) -> Any:
         return self._traced(super()._container(name))
 
-    def _rendezvous(self) -> Any:
-        return self._traced(super()._rendezvous(), joins=True)
+    def _rendezvous(self, build: str = "") -> Any:
+        return self._traced(super()._rendezvous(build), joins=True)
 
     def ask_with(self, name: str, headers: Headers | None, route: str = "wine") -> None:
         request = Request(
