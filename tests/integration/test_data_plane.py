@@ -426,6 +426,43 @@ def test_what_was_written_is_read_back_before_the_first_record(kafka: str, start
     assert Counter(handler.recovered) == Counter(numbers(0, 5_010))
 
 
+class Speaking(Remembering):
+    """Says much while it has partitions, whether there is a broker or not."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(source, target)
+        self.said: set[bytes | None] = set()
+        self.quiet = False
+
+    def next_time(self) -> int | None:
+        return 0 if self.held and not self.quiet and len(self.said) < 100_000 else None
+
+    def on_time(self, _: Now) -> Sequence[Send]:
+        if self.next_time() is None:
+            return ()
+        new = numbers(len(self.said), len(self.said) + 500)
+        self.said.update(new)
+        return [Send(self.recovery_topic, 0, None, each) for each in new]
+
+
+def test_what_waited_for_the_broker_when_partitions_were_lost_is_read_back_too(
+    fresh_broker: Broker, start: Starter
+) -> None:
+    kafka = fresh_broker.bootstrap_servers
+    source, target = topics(kafka)
+    handler = Speaking(source, target)
+    plane = start(handler, unique("group"), bootstrap=kafka)
+    wait_until(lambda: plane.assigned == {0, 1}, 20, "the plane has its partitions")
+    fresh_broker.kill()
+    wait_until(lambda: not handler.held, 20, "the partitions are lost")
+    handler.quiet = True
+    fresh_broker.start()
+    wait_until(lambda: plane.assigned == {0, 1}, 30, "the plane has its partitions again")
+    assert len(handler.said) > 1_000
+    assert handler.said - set(handler.recovered) == set()
+    assert plane.failure is None
+
+
 class Seeking(Relay):
     def start_offset(self, where: Place) -> int | None:
         return 7 if where.partition == 0 else None

@@ -10,6 +10,7 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from rendezvous_runtime.broker_state import BrokerState
 from rendezvous_runtime.clock import Clock, Now
 from rendezvous_runtime.delivery import Delivery, Offsets
+from rendezvous_runtime.errors import DataPlaneError
 from rendezvous_runtime.figures import Figures
 from rendezvous_runtime.kafka import (
     PAUSE_AT,
@@ -41,6 +42,8 @@ _WINDOW_US: Final = 20_000
 _COMMIT_US: Final = 1_000_000
 _PROBE_S: Final = 0.2
 _START_PROBE_S: Final = 1.0
+# Beyond this the process ends, and what it could not send ends with it.
+_LEFT_OVER_S: Final = 30.0
 # The part of a stop's time that is kept for what has to be acknowledged and committed at the end.
 _FLUSH_SHARE: Final = 0.2
 
@@ -114,11 +117,24 @@ class Loop:
         """Read back what the handler wants to know before the first record at *starts*."""
         self._figures.assigned(starts, self._clock.now())
         if self._recovers is not None and self._recovers.recovery_topic:
+            self._have_delivered()
             count = recover(self._recovers, self._handler.topics[0], starts, self._settings, self._clock)
             _LOG.info("read back", topic=self._recovers.recovery_topic, records=count)
         # Also where nothing comes for a long time: what was passed over is not lag.
         self.delivery.mark(starts)
         self._turned_at = self._clock.now().mono
+
+    def _have_delivered(self) -> None:
+        """
+        Wait for what was sent under an assignment that was lost, and for which the broker was away.
+
+        It still arrives: read back without it, it would be said twice.
+        """
+        if not self.delivery.flush(_LEFT_OVER_S):
+            raise DataPlaneError(
+                f"{self.delivery.unacknowledged} records of an assignment before this one are not "
+                f"acknowledged within {_LEFT_OVER_S:g} s"
+            )
 
     def before_revoked(self) -> None:
         """Flush and commit, in a bounded time, before partitions go to another process or this one ends."""
