@@ -27,6 +27,7 @@ from tests.support.polling import wait_until
 from tests.support.stacks import (
     CANARY,
     CHAMPION,
+    DEFAULT,
     FACTORS,
     PARTITIONS,
     RUNNER_UP,
@@ -158,7 +159,8 @@ def wait_passed(reader: TopicReader, passed: dict[int, int], revision: int) -> N
 
 
 def test_a_request_that_pins_its_model_is_answered_by_it_or_told_why_not(system: Running) -> None:
-    publish(system.stack, Route(name="pins", sla_us=SLA_US, schedule=[Tier(model=CHAMPION)]))
+    default = to_fields({"quality": DEFAULT})
+    publish(system.stack, Route(name="pins", sla_us=SLA_US, schedule=[Tier(model=CHAMPION)], default=default))
 
     def ask(body: Mapping[str, object], headers: Mapping[str, str] | None = None) -> dict[str, object]:
         asked = httpx.post(
@@ -167,7 +169,8 @@ def test_a_request_that_pins_its_model_is_answered_by_it_or_told_why_not(system:
             headers=headers,
             timeout=PATIENCE_S,
         )
-        answer: dict[str, object] = asked.raise_for_status().json()
+        assert asked.is_success, asked.text
+        answer: dict[str, object] = asked.json()
         return {key: answer[key] for key in ("source", "model", "rule", "outputs", "reason")}
 
     pinned = {
