@@ -28,8 +28,8 @@ up: $(SETUP) ## run Kafka and all services here until Ctrl-C (RENDEZVOUS_LOCAL_K
 down: $(SETUP) ## end what `make up` runs
 	$(BIN)/rendezvous down
 
-test: $(SETUP) ## run every test
-	$(BIN)/pytest
+test: $(SETUP) ## run every test (TESTS="tests/e2e ...": only these)
+	$(BIN)/pytest --durations=20 $(TESTS)
 
 check: $(SETUP) ## format, lint, types and the fast tests; changes nothing
 	$(BIN)/ruff format --check $(CODE)
