@@ -11,8 +11,10 @@ from tests.support.stream import PATIENCE_S
 pytestmark = pytest.mark.kafka
 
 # The client library may lose a broker that stops or starts for good (its issue 5301): only new clients help
-# then, so a process that notices ends, saying this, and is started again. For any other reason none may end.
-CUT_OFF = ("has to start again", "no offsets from the broker: ")
+# then, so a process that notices ends, saying this, and is started again. So does one whose request to join
+# was taken and whose answer was lost with the broker: asking again, it is fenced by itself. For any other
+# reason none may end.
+CUT_OFF = ("has to start again", "no offsets from the broker: ", "Static consumer fenced")
 
 
 def stop(system: Running) -> None:
