@@ -12,6 +12,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import ClassVar, Final, NamedTuple, Protocol, runtime_checkable
 
+from rendezvous_contracts.runtimes import RUNTIMES
 from rendezvous_contracts.values import Plain
 from scoring.v1.control_pb2 import Field, Model
 
@@ -20,17 +21,6 @@ from rendezvous_models.errors import BadModelError, RuntimeUnavailableError, Unk
 GROUP: Final = "rendezvous.runtimes"
 #: The option that is no runtime's: where a model runs, see isolation.py.
 ISOLATION: Final = "isolation"
-# The extra of this package that brings what the runtime of a type needs.
-_EXTRAS: Final = {
-    "json-http": "remote",
-    "onnx": "onnx",
-    "open-inference-grpc": "remote",
-    "open-inference-http": "remote",
-    "pmml": "pmml",
-    "tensorflow-graph": "tensorflow",
-    "tensorflow-savedmodel": "tensorflow",
-    "tensorflow-serving": "tensorflow",
-}
 
 Row = Mapping[str, Plain]
 Outputs = Mapping[str, Plain]
@@ -206,6 +196,6 @@ def _told(descriptor: Model) -> Model:
 
 def lacking(kind: str, error: ImportError) -> RuntimeUnavailableError:
     """Return what to raise when the runtime for models of type *kind* cannot import what it needs."""
-    extra = _EXTRAS.get(kind)
+    extra = RUNTIMES.get(kind)
     remedy = f"install rendezvous-models[{extra}]" if extra else "install what its package asks for"
     return RuntimeUnavailableError(f"the runtime for {kind} lacks a part ({error}); {remedy}")

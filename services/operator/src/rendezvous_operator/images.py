@@ -3,6 +3,8 @@
 import re
 from typing import Final
 
+from rendezvous_contracts.runtimes import RUNTIMES
+
 from rendezvous_operator.goals import Wanted
 
 _FORMS: Final = {
@@ -11,17 +13,6 @@ _FORMS: Final = {
     # Not the machine's own: what only listens there would be within reach of who deploys something.
     "network": r"(?!host$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}",
     "restart": r"no|always|unless-stopped|on-failure",
-}
-# The targets of the model container's Dockerfile, by the type of a model.
-_RUNTIMES: Final = {
-    "json-http": "remote",
-    "onnx": "onnx",
-    "open-inference-grpc": "remote",
-    "open-inference-http": "remote",
-    "pmml": "pmml",
-    "tensorflow-graph": "tensorflow",
-    "tensorflow-savedmodel": "tensorflow",
-    "tensorflow-serving": "tensorflow",
 }
 
 
@@ -33,10 +24,10 @@ def image_of(wanted: Wanted, named: str) -> tuple[str, str]:
     """
     if wanted.image:
         return wanted.image, ""
-    unknown = [each for each in wanted.types if each not in _RUNTIMES]
+    unknown = [each for each in wanted.types if each not in RUNTIMES]
     if unknown:
         return "", f"there is no image for models of type {unknown[0]}: name one (image)"
-    runtimes = sorted({_RUNTIMES[each] for each in wanted.types})
+    runtimes = sorted({RUNTIMES[each] for each in wanted.types})
     if len(runtimes) != 1:
         return "", f"no image has all of {', '.join(runtimes) or 'nothing'}: name one (image)"
     return named.format(runtime=runtimes[0]), ""
