@@ -102,34 +102,23 @@ def consumer_config(settings: ServiceSettings) -> Config:
     }
 
 
-def recovery_config(settings: ServiceSettings) -> Config:
-    """Return the configuration of the consumer that reads back at an assignment; it joins no group."""
+def reader_config(settings: ServiceSettings, name: str) -> Config:
+    """Return the configuration of a consumer that joins no group; *name* is the instance's for it."""
     return {
         **connection_config(settings),
         **_fetch_config(),
-        "client.id": f"{settings.instance}-recovery",
+        "client.id": f"{settings.instance}-{name}",
         # The client library wants a name; nothing is ever committed under it.
-        "group.id": f"{settings.group}.recovery",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
-        # The end of the log is how it knows that it is done.
-        "enable.partition.eof": True,
-    }
-
-
-def tail_config(settings: ServiceSettings) -> Config:
-    """Return the configuration of the consumer that follows what other groups write; it joins no group."""
-    return {
-        **connection_config(settings),
-        **_fetch_config(),
-        "client.id": f"{settings.instance}-tail",
-        # The client library wants a name; nothing is ever committed under it.
-        "group.id": f"{settings.group}.tail",
+        "group.id": f"{settings.group}.{name}",
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
         "auto.offset.reset": "earliest",
     }
+
+
+def recovery_config(settings: ServiceSettings, name: str = "recovery") -> Config:
+    """Return the same for a consumer that reads up to the end of the log, and is told where that is."""
+    return {**reader_config(settings, name), "enable.partition.eof": True}
 
 
 def producer_config(settings: ServiceSettings) -> Config:

@@ -1,6 +1,6 @@
 """Which partitions this process holds, where it reads them, and how far it has committed."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Final, Protocol
 
 import structlog
@@ -10,13 +10,10 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.delivery import Offsets
 from rendezvous_runtime.errors import DataPlaneError
-from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
+from rendezvous_runtime.offsets import EARLIEST, LATEST, REQUEST_S, ask_offsets, offsets_at, offsets_since
 from rendezvous_runtime.stream import END, RECENT, Handler, SupportsSeek, TopicPartition
 
 _LOG: Final = structlog.get_logger(__name__)
-# What Kafka takes for the two ends of a log when it is asked for offsets by time.
-_EARLIEST: Final = -2
-_LATEST: Final = -1
 # How far back a group begins that is new and needs no more than what is still open.
 _RECENT_US: Final = 60_000_000
 
@@ -165,11 +162,13 @@ class Membership:
 
     def _starts(self, consumer: Consumer, assigned: list[KafkaPartition]) -> dict[TopicPartition, int]:
         """Return where to go on: what the handler says, what is committed, or the beginning of the log."""
-        lowest = _bounds(consumer, assigned, _EARLIEST)
+        places = [(each.topic, each.partition) for each in assigned]
+        lowest = offsets_at(consumer, places, EARLIEST)
         seek = self._handler.start_offset if isinstance(self._handler, SupportsSeek) else None
         wanted = {where: seek(where) for where in lowest} if seek else {}
-        highest = _bounds(consumer, assigned, _LATEST) if {END, RECENT} & set(wanted.values()) else {}
-        recent = self._recent(consumer, assigned, highest) if RECENT in wanted.values() else {}
+        highest = offsets_at(consumer, places, LATEST) if END in wanted.values() else {}
+        since_ms = (self._clock.now().wall - _RECENT_US) // 1_000
+        recent = offsets_since(consumer, places, since_ms) if RECENT in wanted.values() else {}
         starts = {}
         for where, low in lowest.items():
             asked, committed = wanted.get(where), self._committed[where]
@@ -183,15 +182,6 @@ class Membership:
                 _LOG.error("records deleted before they were read", where=where, first=offset, last=low - 1)
             starts[where] = max(offset, low)
         return starts
-
-    def _recent(
-        self, consumer: Consumer, assigned: list[KafkaPartition], highest: Mapping[TopicPartition, int]
-    ) -> dict[TopicPartition, int]:
-        """Return the first offset of the recent past; the end where nothing was written since."""
-        since_ms = (self._clock.now().wall - _RECENT_US) // 1_000
-        asked = [KafkaPartition(each.topic, each.partition, since_ms) for each in assigned]
-        found = ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))
-        return {where: offset if offset >= 0 else highest[where] for where, offset in found.items()}
 
 
 def co_partitions(assigned: Collection[KafkaPartition], topics: Collection[str]) -> frozenset[int]:
@@ -212,11 +202,3 @@ def co_partitions(assigned: Collection[KafkaPartition], topics: Collection[str])
             "topics, and these must have the same number of partitions"
         )
     return next(iter(distinct), frozenset())
-
-
-def _bounds(
-    consumer: Consumer, assigned: Collection[KafkaPartition], end: int
-) -> Mapping[TopicPartition, int]:
-    """Return the first or the next offset of each partition, as *end* says."""
-    asked = [KafkaPartition(each.topic, each.partition, end) for each in assigned]
-    return ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))

@@ -10,16 +10,13 @@ from confluent_kafka import TopicPartition as KafkaPartition
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.errors import DataPlaneError
 from rendezvous_runtime.kafka import MAX_BATCH, recovery_config
-from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
+from rendezvous_runtime.offsets import EARLIEST, LATEST, REQUEST_S, ask_offsets, offsets_at
 from rendezvous_runtime.settings import ServiceSettings
 from rendezvous_runtime.stream import SupportsRecovery, TopicPartition
 
 # Reading 1,000,000 records takes a few seconds; what takes longer than this does not come.
 _TIME_LIMIT_S: Final = 60.0
 _POLL_S: Final = 0.05
-# What Kafka takes for the two ends of a log when it is asked for offsets by time.
-_EARLIEST: Final = -2
-_LATEST: Final = -1
 # More than one, for the last offset may be no record but the mark of a transaction.
 _LAST_RECORDS: Final = 8
 
@@ -57,15 +54,11 @@ def recover(
 
 def _last(consumer: Consumer, topic: str, partitions: Iterable[int]) -> list[KafkaPartition]:
     """Return where the last records begin, of each partition that has any."""
-
-    def bounds(end: int) -> Mapping[TopicPartition, int]:
-        asked = [KafkaPartition(topic, number, end) for number in partitions]
-        return ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))
-
-    lowest = bounds(_EARLIEST)
+    places = [(topic, number) for number in partitions]
+    lowest = offsets_at(consumer, places, EARLIEST)
     return [
         KafkaPartition(*where, max(lowest[where], end - _LAST_RECORDS))
-        for where, end in bounds(_LATEST).items()
+        for where, end in offsets_at(consumer, places, LATEST).items()
         if end > lowest[where]
     ]
 

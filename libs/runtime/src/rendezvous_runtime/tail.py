@@ -9,8 +9,8 @@ from confluent_kafka import TopicPartition as KafkaPartition
 
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.errors import DataPlaneError
-from rendezvous_runtime.kafka import MAX_BATCH, tail_config
-from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
+from rendezvous_runtime.kafka import MAX_BATCH, reader_config
+from rendezvous_runtime.offsets import offsets_since
 from rendezvous_runtime.settings import ServiceSettings
 from rendezvous_runtime.stream import SupportsTail
 
@@ -18,7 +18,6 @@ _LOG: Final = structlog.get_logger(__name__)
 
 # What may have been written before it was known that somebody else writes.
 _BEFORE_US: Final = 10_000_000
-_LATEST: Final = -1
 
 
 class Tail:
@@ -36,7 +35,7 @@ class Tail:
         wanted = self._handler.tailed()
         if self._consumer is None and not wanted:
             return []
-        consumer = self._consumer = self._consumer or Consumer(tail_config(self._settings))
+        consumer = self._consumer = self._consumer or Consumer(reader_config(self._settings, "tail"))
         if self._followed != frozenset(wanted):
             self._follow(consumer, frozenset(wanted))
         return [message for message in consumer.consume(MAX_BATCH, 0) if self._is_record(message)]
@@ -57,15 +56,9 @@ class Tail:
         self._followed = wanted
 
     def _starts(self, consumer: Consumer, topic: str, numbers: Collection[int]) -> list[KafkaPartition]:
-        # The ends first: what is written between the two questions must not be passed over.
-        asked = [KafkaPartition(topic, number, _LATEST) for number in numbers]
-        ends = ask_offsets(lambda: consumer.offsets_for_times(asked, timeout=REQUEST_S))
         since_ms = max(0, (self._clock.now().wall - _BEFORE_US) // 1_000)
-        stamped = [KafkaPartition(topic, number, since_ms) for number in numbers]
-        found = ask_offsets(lambda: consumer.offsets_for_times(stamped, timeout=REQUEST_S))
-        return [
-            KafkaPartition(*where, offset if offset >= 0 else ends[where]) for where, offset in found.items()
-        ]
+        found = offsets_since(consumer, [(topic, number) for number in numbers], since_ms)
+        return [KafkaPartition(*where, offset) for where, offset in found.items()]
 
     def _is_record(self, message: Message) -> bool:
         error = message.error()

@@ -8,7 +8,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from google.protobuf.message import DecodeError
 from rendezvous_contracts.topics import DECISIONS
-from rendezvous_runtime.kafka import Config, connection_config
+from rendezvous_runtime.kafka import Config, recovery_config
 from rendezvous_runtime.settings import ServiceSettings
 from scoring.v1.decision_pb2 import Decision
 
@@ -141,18 +141,9 @@ def _starts(consumer: Consumer, from_ms: int) -> list[TopicPartition]:
 
 def _config(settings: ServiceSettings) -> Config:
     return {
-        **connection_config(settings),
-        "client.id": f"{settings.instance}-decisions",
-        # The client library wants a name; nothing is ever committed under it.
-        "group.id": f"{settings.group}.decisions",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
-        # The end of the log is how it knows that it is caught up.
-        "enable.partition.eof": True,
-        # The default, 1,000 ms, is a pause whenever the local queue has been full.
+        **recovery_config(settings, "decisions"),
+        # Nobody waits for a decision: fetch in larger pieces, and keep less of them.
         "fetch.queue.backoff.ms": 50,
         "fetch.wait.max.ms": 100,
         "queued.max.messages.kbytes": 16_384,
-        "isolation.level": "read_committed",
     }

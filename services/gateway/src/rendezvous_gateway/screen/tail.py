@@ -29,7 +29,7 @@ class Tail:
 
     def __init__(self, settings: ServiceSettings, seen: Seen) -> None:
         small = {"queued.max.messages.kbytes": 1_024, "fetch.message.max.bytes": 65_536, "log_level": 0}
-        config = {**recovery_config(settings), **small, "client.id": f"{settings.instance}-status"}
+        config = {**recovery_config(settings, "status"), **small}
         self._seen = seen
         self._admin = AdminClient({**connection_config(settings), "log_level": 0})
         self._status = Consumer(config)
