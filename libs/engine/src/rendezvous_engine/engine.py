@@ -128,7 +128,7 @@ class Engine:
     def _again(
         self, request_id: bytes, head: InputHead, first: InputHead | AnswerHead, answer: bytes | None
     ) -> InputOutcome:
-        outcome = _compare(head, first)
+        outcome = compare(head, first)
         if outcome is InputOutcome.REPEATED and answer is not None:  # else the answer to come is for both
             self._effects.repeated.append((request_id, answer))
         return outcome
@@ -143,12 +143,12 @@ class Engine:
         """Return what an input is to what is known of its id, and do nothing about it; None: it is new."""
         known = self._boxes.get(request_id)
         if known is not None:
-            return _compare(head, known.head)
+            return compare(head, known.head)
         answer = self._answers.get(request_id)
         if answer is None:
             return None
         self._recovered.discard(request_id)
-        return _compare(head, AnswerHead.FromString(answer))
+        return compare(head, AnswerHead.FromString(answer))
 
     def remember(self, request_id: bytes, answer: bytes) -> None:
         """Learn the encoded Answer that another build has given, for repeats."""
@@ -350,7 +350,7 @@ class Engine:
         return len(self._early)
 
 
-def _compare(head: InputHead, first: InputHead | AnswerHead) -> InputOutcome:
+def compare(head: InputHead, first: InputHead | AnswerHead) -> InputOutcome:
     """Return what an input is to the *first* of its id, or to the answer to that."""
     if head.digest != first.digest:
         return InputOutcome.CONFLICTING

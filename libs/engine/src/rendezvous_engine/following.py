@@ -18,7 +18,7 @@ from scoring.v1.answer_pb2 import AnswerHead
 from scoring.v1.input_pb2 import InputHead
 from scoring.v1.score_pb2 import ScoreHead
 
-from rendezvous_engine.engine import Engine, Limits, Moment
+from rendezvous_engine.engine import Engine, Limits, Moment, compare
 from rendezvous_engine.mailbox import Place
 from rendezvous_engine.memory import EarlyScore
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
@@ -68,12 +68,10 @@ class Following:
         awaited = self._awaited.get(request_id)
         if awaited is None:
             return self._own.on_input(request_id, head, place, now)
-        if head.digest != awaited.head.digest:
-            return InputOutcome.CONFLICTING
-        if head.request_offset == awaited.head.request_offset:
-            return InputOutcome.SAME_RECORD
-        awaited.repeated = True
-        return InputOutcome.REPEATED
+        outcome = compare(head, awaited.head)
+        if outcome is InputOutcome.REPEATED:
+            awaited.repeated = True
+        return outcome
 
     def on_score(
         self, request_id: bytes, head: ScoreHead, raw: bytes, offset: int, now: Moment
