@@ -7,22 +7,31 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
 import pytest
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import (
+    Consumer,
+    ConsumerGroupState,
+    KafkaException,
+    Producer,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient
 from prometheus_client import CollectorRegistry
 from rendezvous_contracts.topics import DEAD_LETTERS
 from rendezvous_local.broker import Broker
-from rendezvous_runtime.clock import Now
+from rendezvous_runtime.clock import Now, SystemClock
 from rendezvous_runtime.data_plane import DataPlane
 from rendezvous_runtime.errors import NotSentError
+from rendezvous_runtime.loop import Loop
+from rendezvous_runtime.metrics import PlaneMetrics
 from rendezvous_runtime.stream import END, Handler, Record, Send
 from rendezvous_runtime.stream import TopicPartition as Place
 
 from tests.support.broker import Consumed, consume_all, create_topic, produce, unique
 from tests.support.polling import wait_until
-from tests.support.relay import Relay, plane_of
+from tests.support.relay import Relay, RelaySettings, plane_of
 
 pytestmark = pytest.mark.kafka
 
@@ -364,6 +373,50 @@ def test_a_full_handler_is_given_nothing_until_it_has_room(kafka: str, start: St
     assert plane.assigned == {0, 1}
     handler.is_full = False
     wait_until(lambda: handler.seen[b"second"], 10, "there is room again")
+
+
+class Emptied(Filling):
+    """Full of what it has read of its partitions, as the decoy: without them it has room again."""
+
+    def on_revoke(self, partitions: Collection[int], now: Now) -> None:
+        super().on_revoke(partitions, now)
+        self.is_full = False
+
+
+def test_a_partition_that_was_taken_away_while_the_handler_was_full_is_read_when_it_comes_back(
+    kafka: str, start: Starter
+) -> None:
+    source, target = topics(kafka)
+    group = unique("group")
+    first, second = Emptied(source, target), Relay(source, target)
+    plane = start(first, group, "relay-0")
+    wait_until(lambda: plane.assigned and first.refusals > 1, 10, "all is paused")
+    start(second, group, "relay-1")
+    wait_until(lambda: second.held and first.assignments > 1, 10, "the second process has its share")
+    produce(kafka, source, [b"zero"], partition=0)
+    produce(kafka, source, [b"one"], partition=1)
+    wait_until(lambda: (first.seen + second.seen).keys() == {b"zero", b"one"}, 10, "both are read")
+
+
+def test_partitions_that_come_while_a_process_ends_are_not_taken(kafka: str) -> None:
+    source, target = topics(kafka)
+    group = unique("group")
+    handler = Relay(source, target)
+    settings = RelaySettings(bootstrap_servers=kafka, group=group)
+    membership = Loop(handler, settings, SystemClock(), PlaneMetrics(CollectorRegistry())).membership
+    membership.join()
+    admin = AdminClient({"bootstrap.servers": kafka, "log_level": 0})
+    wait_until(lambda: is_stable(admin, group), 10, "the group has dealt out its partitions")
+    membership.leave()
+    assert handler.assignments == 0
+
+
+def is_stable(admin: AdminClient, group: str) -> bool:
+    try:
+        described = admin.describe_consumer_groups([group])[group].result()
+    except KafkaException:  # it has no coordinator yet
+        return False
+    return bool(described.state == ConsumerGroupState.STABLE)
 
 
 def test_a_record_that_the_broker_refuses_ends_the_plane_and_is_read_again(

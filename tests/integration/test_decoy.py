@@ -240,8 +240,8 @@ def they_share(folder: Path) -> bool:
 
 
 def all_move(archive: Path) -> bool:
-    before = ends(archive)
-    return is_within(lambda: all(end > before[place] for place, end in ends(archive).items()), 1.0)
+    before = dict.fromkeys(PLACES, 0) | ends(archive)
+    return is_within(lambda: all(ends(archive).get(place, 0) > before[place] for place in PLACES), 1.0)
 
 
 def ready(port: int) -> str:

@@ -65,8 +65,7 @@ class Loop:
         self._recovers = handler if isinstance(handler, SupportsRecovery) else None
         self._fills = handler if isinstance(handler, SupportsBackPressure) else None
         self._traces = traces
-        self._tails = handler if isinstance(handler, SupportsTail) else None
-        self._tail = Tail(self._tails, settings, clock) if self._tails is not None else None
+        self._tail = Tail(handler, settings, clock) if isinstance(handler, SupportsTail) else None
         self._settings = settings
         self._clock = clock
         self.broker = BrokerState(settings.bootstrap_servers)
@@ -109,7 +108,7 @@ class Loop:
             self._sound = False
             raise
         finally:
-            self._consumer.close()
+            self.membership.leave()
             if self._tail is not None:
                 self._tail.close()
 
@@ -204,11 +203,11 @@ class Loop:
 
     def _follow(self, now: Now) -> None:
         """Hand on what others have written, where the handler wants to know."""
-        if self._tail is None or self._tails is None:
+        if self._tail is None:
             return
         records = self._tail.read()
         if records:
-            sends = self._tails.on_tail(records, now)
+            sends = self._tail.handler.on_tail(records, now)
             self.delivery.produce(sends if self._traces is None else self._traces.on_time(sends, now))
             self._unmarked += 1
 
@@ -221,7 +220,7 @@ class Loop:
 
     def _look_after(self, now: Now) -> None:
         self.broker.check()
-        self._reader.pause(self._to_pause())
+        self.membership.pause(self._to_pause())
         if self._unmarked >= _WINDOW_RECORDS or (self._unmarked and now.mono - self._marked_at > _WINDOW_US):
             self._mark(now)
         if now.mono - self._committed_at > _COMMIT_US:
@@ -259,7 +258,7 @@ class Loop:
 
     def _to_pause(self) -> Collection[str]:
         waiting = self.delivery.unacknowledged
-        if waiting > PAUSE_AT or (self._reader.pausing and waiting > RESUME_AT):
+        if waiting > PAUSE_AT or (self.membership.pausing and waiting > RESUME_AT):
             return self._handler.topics
         full = self._fills.saturated() if self._fills is not None else ()
         if self._stop_at is not None and self._drains is not None:

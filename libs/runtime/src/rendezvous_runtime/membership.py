@@ -49,11 +49,13 @@ class Membership:
         self._clock = clock
         self._listener = listener
         self._held: list[KafkaPartition] = []
+        self._paused: frozenset[str] = frozenset()
         self._committed: dict[TopicPartition, int] = {}
         self.partitions: frozenset[int] = frozenset()
         self.changes = 0
         # Whether the group has dealt out the partitions, be it none to this process.
         self.joined = False
+        self._leaving = False
 
     def join(self) -> None:
         """Ask for partitions of the handler's topics."""
@@ -70,6 +72,11 @@ class Membership:
         self._consumer.unsubscribe()
         self.join()
 
+    def leave(self) -> None:
+        """Hand over what is held and close the consumer; partitions that come meanwhile are not taken."""
+        self._leaving = True
+        self._consumer.close()
+
     def positions(self) -> dict[TopicPartition, int]:
         """Return the offset of the next record to be read, of each partition held."""
         return {
@@ -77,8 +84,25 @@ class Membership:
             for at, start in zip(self._consumer.position(self._held), self._held, strict=True)
         }
 
-    def held(self, topics: Collection[str]) -> list[KafkaPartition]:
-        """Return the partitions held, of *topics*."""
+    def pause(self, topics: Collection[str]) -> None:
+        """
+        Read none of *topics* until called again without them.
+
+        Each partition is paused and resumed once: the client throws away what it has read ahead.
+        """
+        wanted = frozenset(topics)
+        if wanted == self._paused or not self._held:
+            return
+        self._consumer.resume(self._of(self._paused - wanted))
+        self._consumer.pause(self._of(wanted - self._paused))
+        self._paused = wanted
+
+    @property
+    def pausing(self) -> bool:
+        """Whether anything is not read for now."""
+        return bool(self._paused)
+
+    def _of(self, topics: Collection[str]) -> list[KafkaPartition]:
         return [KafkaPartition(each.topic, each.partition) for each in self._held if each.topic in topics]
 
     def lag(self, positions: Offsets) -> dict[TopicPartition, int]:
@@ -113,6 +137,9 @@ class Membership:
 
     def drop(self) -> None:
         """Have the handler let go of all that is held, without a commit."""
+        # The client remembers a pause beyond the assignment: a partition that came back would stay silent.
+        self._consumer.resume(self._of(self._paused))
+        self._paused = frozenset()
         if self.partitions:
             gone, self.partitions = self.partitions, frozenset()
             self._handler.on_revoke(sorted(gone), self._clock.now())
@@ -132,6 +159,8 @@ class Membership:
 
     def _on_assign(self, consumer: Consumer, assigned: list[KafkaPartition]) -> None:
         """In this order: the handler's state, where to read, what was written before, then records."""
+        if self._leaving:
+            return
         self.changes += 1
         numbers = co_partitions(assigned, self._handler.topics)
         if not numbers:

@@ -1,7 +1,7 @@
-"""Reading: the next batch until a timer is due, the errors among it, and what is not to be read for now."""
+"""Reading: the next batch until a timer is due, and the errors among it."""
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import structlog
@@ -35,8 +35,6 @@ class Reader:
         self._membership = membership
         self._broker = broker
         self._topics = topics
-        self._paused: frozenset[str] = frozenset()
-        self._paused_at = 0
         self.holding = False
 
     def read(self, left_us: int | None) -> list[Message]:
@@ -54,21 +52,6 @@ class Reader:
         # A partition that was taken away in between is another's; given back, it is read again.
         batch = rest if self._membership.changes != before else [first, *rest]
         return self._without_errors(batch) if any(map(Message.error, batch)) else batch
-
-    def pause(self, topics: Collection[str]) -> None:
-        """Read none of *topics* until called again without them; partitions that are new are paused too."""
-        wanted = frozenset(topics)
-        changes = self._membership.changes
-        if wanted == self._paused and (changes == self._paused_at or not wanted):
-            return
-        self._consumer.resume(self._membership.held(self._paused - wanted))
-        self._consumer.pause(self._membership.held(wanted))
-        self._paused, self._paused_at = wanted, changes
-
-    @property
-    def pausing(self) -> bool:
-        """Whether anything is not read for now."""
-        return bool(self._paused)
 
     def _without_errors(self, batch: Sequence[Message]) -> list[Message]:
         records = []

@@ -24,7 +24,7 @@ class Tail:
     """The reader of the tail of one topic; it connects when there is something to follow. Of one thread."""
 
     def __init__(self, handler: SupportsTail, settings: ServiceSettings, clock: Clock) -> None:
-        self._handler = handler
+        self.handler = handler
         self._settings = settings
         self._clock = clock
         self._consumer: Consumer | None = None
@@ -32,7 +32,7 @@ class Tail:
 
     def read(self) -> list[Message]:
         """Return what has come of the partitions that the handler wants to follow now; never waits."""
-        wanted = self._handler.tailed()
+        wanted = self.handler.tailed()
         if self._consumer is None and not wanted:
             return []
         consumer = self._consumer = self._consumer or Consumer(reader_config(self._settings, "tail"))
@@ -46,7 +46,7 @@ class Tail:
             self._consumer.close()
 
     def _follow(self, consumer: Consumer, wanted: frozenset[int]) -> None:
-        topic = self._handler.tail_topic
+        topic = self.handler.tail_topic
         gone, new = self._followed - wanted, wanted - self._followed
         if gone:
             consumer.incremental_unassign([KafkaPartition(topic, number) for number in gone])
@@ -65,6 +65,6 @@ class Tail:
         if error is None:
             return message.partition() in self._followed
         if error.fatal() or error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
-            raise DataPlaneError(f"cannot follow {self._handler.tail_topic}: {error.str()}")
+            raise DataPlaneError(f"cannot follow {self.handler.tail_topic}: {error.str()}")
         _LOG.warning("what others write cannot be read for now", why=error.str())
         return False
