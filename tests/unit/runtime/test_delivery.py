@@ -1,6 +1,6 @@
 """Order, and how far everything is acknowledged, against a producer whose broker the test plays."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
@@ -62,8 +62,8 @@ class Broker:
         return len(self.queued)
 
 
-def delivery(broker: Broker, *, give_up: bool = False) -> Delivery:
-    return Delivery(broker, "relay", lambda: give_up)
+def delivery(broker: Broker, *, give_up: bool = False, unhurried: Collection[str] = ()) -> Delivery:
+    return Delivery(broker, "relay", lambda: give_up, unhurried)
 
 
 def sends(*where: tuple[str, int]) -> list[Send]:
@@ -124,6 +124,47 @@ def test_a_full_queue_keeps_the_order_and_loses_nothing(where: list[tuple[str, i
         expected = [send.value for send in wanted if send[:2] == (topic, number)]
         assert [value for *at, value in broker.written if tuple(at) == (topic, number)] == expected
     assert subject.acknowledged() == {_HERE: 1}
+
+
+def test_what_nobody_waits_for_goes_out_when_its_window_is_closed_and_counts_in_it() -> None:
+    broker = Broker()
+    subject = delivery(broker, unhurried=["later"])
+    subject.produce(sends(("later", 0), ("out", 0), ("later", 0)))
+    assert [each[:3] for each in broker.queued] == [("out", 0, b"1")]
+    subject.mark({_HERE: 1})
+    assert [each[:3] for each in broker.queued] == [("out", 0, b"1"), ("later", 0, b"0"), ("later", 0, b"2")]
+    broker.acknowledge("out", 0)
+    broker.acknowledge("later", 0)
+    assert subject.acknowledged() is None
+    broker.acknowledge("later", 0)
+    assert subject.acknowledged() == {_HERE: 1}
+
+
+def test_what_is_gathered_goes_out_at_a_flush_and_not_for_an_assignment_that_is_over() -> None:
+    broker = Broker()
+    subject = delivery(broker, unhurried=["later"])
+    subject.produce(sends(("later", 0)))
+    subject.forget()
+    subject.produce(sends(("later", 1)))
+    assert subject.flush(0)
+    assert broker.written == [("later", 1, b"0")]
+
+
+@given(st.lists(st.lists(st.tuples(st.sampled_from(["later", "out"]), st.integers(0, 1)), max_size=100)))
+def test_what_is_gathered_keeps_its_order(batches: list[list[tuple[str, int]]]) -> None:
+    broker = Broker(room=100_000)
+    subject = delivery(broker, unhurried=["later"])
+    wanted = [
+        send._replace(value=b"%d %d" % (number, index))
+        for number, batch in enumerate(batches)
+        for index, send in enumerate(sends(*batch))
+    ]
+    for number in range(len(batches)):
+        subject.produce([send for send in wanted if send.value.startswith(b"%d " % number)])
+    subject.mark({})
+    for place in {send[:2] for send in wanted}:
+        expected = [send.value for send in wanted if send[:2] == place]
+        assert [value for *at, value, _ in broker.queued if tuple(at) == place] == expected
 
 
 def test_waiting_for_room_ends_when_the_time_to_stop_is_over() -> None:

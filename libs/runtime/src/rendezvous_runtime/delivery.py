@@ -5,10 +5,13 @@ An idempotent producer acknowledges each partition in order, and with enable.gap
 fails for good is fatal. So one delivery report on the last record per partition of a batch stands for all
 before it. Batches are gathered into windows; a window that is closed carries the offsets that may be
 committed once its reports, and those of the windows before it, are all in.
+
+The client sends each record of a quiet stream in a request of its own, and the broker's work is by request.
+So records of topics that nobody waits for are gathered until their window is closed.
 """
 
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import repeat
 from operator import itemgetter
 from typing import Final
@@ -27,6 +30,8 @@ Report = Callable[[KafkaError | None, Message | None], None]
 _WHERE: Final = itemgetter(0, 1)
 _TOPIC: Final = itemgetter(0)
 _FULL_WAIT_S: Final = 0.01
+# Of more sends at once the client makes few requests by itself.
+_FEW: Final = 64
 
 
 class _Window:
@@ -50,13 +55,21 @@ class Delivery:
     Sends what a handler returns and tells which offsets are safe to commit.
 
     One thread uses it; only *send* may be called from others. *give_up* says, while the queue is full,
-    whether to stop waiting for room.
+    whether to stop waiting for room. Records of *unhurried* topics may wait until their window is closed.
     """
 
-    def __init__(self, producer: Producer, service: str, give_up: Callable[[], bool]) -> None:
+    def __init__(
+        self,
+        producer: Producer,
+        service: str,
+        give_up: Callable[[], bool],
+        unhurried: Collection[str] = (),
+    ) -> None:
         self._producer = producer
         self._service = service
         self._give_up = give_up
+        self._unhurried = frozenset(unhurried)
+        self._gathered: list[Send] = []
         self._open = _Window()
         self._closed: deque[_Window] = deque()
         # One for each thread that produces, for adding up is not safe between threads.
@@ -65,10 +78,22 @@ class Delivery:
 
     def produce(self, sends: Sequence[Send]) -> None:
         """
-        Produce *sends* in their order, waiting for room where the queue is full.
+        Produce *sends*, those of each topic in their order, waiting for room where the queue is full.
 
         Raises DataPlaneError when the broker has no place for one, or when waiting was given up.
         """
+        if self._unhurried and len(sends) <= _FEW:
+            self._gathered += [send for send in sends if send[0] in self._unhurried]
+            self._produce([send for send in sends if send[0] not in self._unhurried])
+        else:
+            self._produce_gathered()
+            self._produce(sends)
+
+    def _produce_gathered(self) -> None:
+        gathered, self._gathered = self._gathered, []
+        self._produce(gathered)
+
+    def _produce(self, sends: Sequence[Send]) -> None:
         if not sends:
             return
         count = len(sends)
@@ -114,6 +139,7 @@ class Delivery:
 
     def mark(self, offsets: Offsets) -> None:
         """Close the window: *offsets* are safe once all that was produced until now is acknowledged."""
+        self._produce_gathered()
         self._open.offsets = offsets
         self._closed.append(self._open)
         self._open = _Window()
@@ -133,7 +159,8 @@ class Delivery:
         return newest
 
     def forget(self) -> None:
-        """Drop the windows of an assignment that is over."""
+        """Drop the windows of an assignment that is over, and what is gathered: its next owner says it."""
+        self._gathered.clear()
         self._closed.clear()
         self._open = _Window()
 
@@ -156,6 +183,7 @@ class Delivery:
 
         Raises DataPlaneError when it never will be.
         """
+        self._produce_gathered()
         try:
             return bool(self._producer.flush(max(0.0, timeout_s)) == 0)
         except KafkaException as error:
@@ -198,7 +226,7 @@ class Delivery:
                 f"cannot produce to {send.topic}[{send.partition}]: {why.str()}; "
                 "the per-request topics must exist and have the same number of partitions"
             ) from error
-        self.produce([too_large(send, MAX_RECORD_BYTES, service=self._service)])
+        self._produce([too_large(send, MAX_RECORD_BYTES, service=self._service)])
         if reported is not None:
             self._settle(reported)
 

@@ -30,6 +30,7 @@ from rendezvous_runtime.stream import (
     SupportsDrain,
     SupportsRecovery,
     SupportsTail,
+    SupportsUnhurried,
 )
 from rendezvous_runtime.tail import Tail
 from rendezvous_runtime.tracing import BatchTraces
@@ -72,7 +73,8 @@ class Loop:
         events = {"error_cb": self.broker.on_error}
         self._consumer = Consumer({**consumer_config(settings), **events, "on_commit": self._on_commit})
         self._producer = Producer({**producer_config(settings), **events})
-        self.delivery = Delivery(self._producer, settings.service, self._out_of_time)
+        unhurried = handler.unhurried if isinstance(handler, SupportsUnhurried) else ()
+        self.delivery = Delivery(self._producer, settings.service, self._out_of_time, unhurried)
         self.membership = Membership(self._consumer, handler, clock, self)
         self._reader = Reader(self._consumer, self.membership, self.broker, handler.topics)
         self._figures = Figures(metrics)

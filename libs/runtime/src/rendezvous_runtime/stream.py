@@ -112,6 +112,16 @@ class SupportsBackPressure(Protocol):
 
 
 @runtime_checkable
+class SupportsUnhurried(Protocol):
+    """A handler that writes to topics which nobody waits for."""
+
+    @property
+    def unhurried(self) -> Collection[str]:
+        """Topics whose records may be gathered for some 20 ms, so that they go to the broker together."""
+        ...
+
+
+@runtime_checkable
 class SupportsDrain(Protocol):
     """A handler that can finish what it has begun when its process is asked to stop."""
 

@@ -35,6 +35,7 @@ class Rendezvous:
     intake: Collection[str] = (INPUTS,)
     recovery_topic: str = ANSWERS
     tail_topic: str = ANSWERS
+    unhurried: Collection[str] = (DECISIONS,)
 
     def __init__(
         self,
