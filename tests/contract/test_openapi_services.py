@@ -7,8 +7,6 @@ from jsonschema import Draft202012Validator, ValidationError
 from prometheus_client import CollectorRegistry
 from rendezvous_canary.app import create_app as create_canary
 from rendezvous_canary.settings import CanarySettings
-from rendezvous_control.fold import apply
-from rendezvous_control.state import State
 from rendezvous_operator.app import create_app as create_operator
 from rendezvous_operator.settings import OperatorSettings
 from rendezvous_runtime.shell import ServiceApp
@@ -30,6 +28,7 @@ from scoring.v1.control_pb2 import (
 from scoring.v1.status_pb2 import DeploymentStatus, RolloutStatus, ScheduleStatus, Status, TierStatus
 
 from tests.support.control import asked, control, model, route
+from tests.support.folding import folded
 from tests.support.openapi import check_answer, services_openapi
 
 
@@ -61,9 +60,8 @@ def test_every_path_of_a_service_is_described_and_nothing_else() -> None:
     assert served(operator) == described("every service", "operator")
 
 
-def folded() -> State:
-    state = State()
-    messages = [
+def test_the_control_state_is_shown_as_it_is_described() -> None:
+    state = folded(
         control("m1", model("forest")),
         control("m2", model("mlp")),
         asked("a", ApproveModel(name="mlp", version="1"), author="bob"),
@@ -71,16 +69,7 @@ def folded() -> State:
         asked("s", StartRollout(route="wine", to="mlp@1", steps=[1_000, 10_000], every_us=1)),
         asked("p", PauseRoute(name="wine")),
         asked("d", Deploy(deployment=Deployment(name="forest", model="forest@1", replicas=1))),
-    ]
-    for offset, message in enumerate(messages):
-        result = apply(state, message, offset)
-        assert isinstance(result, State), result
-        state = result
-    return state
-
-
-def test_the_control_state_is_shown_as_it_is_described() -> None:
-    state = folded()
+    )
     status = Status(
         deployments=[DeploymentStatus(deployment="forest")],
         schedules=[ScheduleStatus(route="wine", tiers=[TierStatus(tier=1, count=2)])],

@@ -3,8 +3,6 @@
 from pathlib import Path
 
 import psutil
-from rendezvous_control.fold import apply
-from rendezvous_control.state import State
 from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.contract import RuntimeOptions, create_runtime
 from rendezvous_models.lifecycle import Phase
@@ -14,7 +12,8 @@ from rendezvous_runtime.clock import SystemClock
 from rendezvous_runtime.control_view import ControlView
 from scoring.v1.control_pb2 import Model
 
-from tests.support.control import control, model
+from tests.support.control import model
+from tests.support.folding import published
 from tests.support.pmml import forest, regression
 
 MODELS = 200
@@ -28,13 +27,7 @@ def document(number: int) -> bytes:
 def test_of_200_models_a_tenth_is_loaded_and_each_comes_back_when_it_is_asked_for(tmp_path: Path) -> None:
     names = [f"m{number}@1" for number in range(MODELS)]
     view, shelf = ControlView(), Shelf(tuple(names))
-    state = view.state
-    for number in range(MODELS):
-        message = control(f"add {number}", model(f"m{number}", "1", document(number)))
-        folded = apply(state, message, state.next_offset)
-        assert isinstance(folded, State)
-        state = folded
-    view.publish(state)
+    view.publish(published(*(model(f"m{number}", "1", document(number)) for number in range(MODELS))))
     most = 20 * len(document(100))
     loader = Loader(
         shelf,

@@ -10,7 +10,6 @@ from prometheus_client import CollectorRegistry
 from rendezvous_contracts.changes import Change
 from rendezvous_contracts.topics import ANSWERS, DEAD_LETTERS, DECISIONS, REQUESTS
 from rendezvous_contracts.values import to_fields
-from rendezvous_control.fold import apply
 from rendezvous_control.state import State
 from rendezvous_engine.engine import Limits
 from rendezvous_feature_extractor.handler import FeatureExtractor
@@ -24,27 +23,18 @@ from rendezvous_runtime.testing.member import Delay
 from rendezvous_service.counting import RendezvousMetrics
 from rendezvous_service.handler import Rendezvous
 from scoring.v1.answer_pb2 import Answer
-from scoring.v1.control_pb2 import Model, Route
+from scoring.v1.control_pb2 import Model
 from scoring.v1.decision_pb2 import Decision
 from scoring.v1.request_pb2 import Request
 
-from tests.support.control import asked, control, model
+from tests.support.control import model
+from tests.support.folding import after, published
 from tests.support.models import ready_model
 from tests.support.questions import FOREST, LINEAR, MLP, MS, wine
 
 PARTITIONS = 4
 # Four hops of the log and the steps of the drivers, under virtual time.
 TOLERANCE_US = 2 * MS
-
-
-def fold(*changes: Model | Route) -> State:
-    """Return the control state after *changes*."""
-    state = State()
-    for offset, change in enumerate(changes):
-        folded = apply(state, control(f"c{offset}", change), offset)
-        assert isinstance(folded, State), folded
-        state = folded
-    return state
 
 
 def registered(name: str) -> Model:
@@ -70,7 +60,7 @@ class Whole:
 
     def __post_init__(self) -> None:
         self.random = Random(self.seed)  # noqa: S311 - explores, protects nothing
-        self.control = ControlView(fold(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine()))
+        self.control = ControlView(published(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine()))
         self.system = System(PARTITIONS, seed=self.seed)
         self.views: dict[str, ControlView] = {}
         for build in ("", *self.builds):
@@ -107,9 +97,7 @@ class Whole:
 
     def say(self, change: Change, within_us: int) -> None:
         """Append *change* to the control log; each process folds it *within_us* microseconds, by chance."""
-        at = self.control.state.next_offset
-        state = apply(self.control.state, asked(f"say-{at}", change), at)
-        assert isinstance(state, State), state
+        state = after(self.control.state, change)
         self.control.publish(state)
         for name in self.views:
             self.after(self.random.randrange(within_us), partial(self._fold, name, state))

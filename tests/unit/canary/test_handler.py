@@ -4,7 +4,6 @@ from rendezvous_canary.handler import CanaryHandler, create_comparison
 from rendezvous_canary.metrics import ComparisonMetrics
 from rendezvous_canary.settings import CanarySettings
 from rendezvous_contracts.topics import DEAD_LETTERS, SCORES
-from rendezvous_control.fold import apply
 from rendezvous_control.state import State
 from rendezvous_models.contract import Outputs, Row
 from rendezvous_models.metrics import ScoringMetrics
@@ -12,26 +11,16 @@ from rendezvous_models.serving import ScoringHandler
 from rendezvous_models.shelf import Shelf
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.testing import System
-from scoring.v1.control_pb2 import Model, Route
 
-from tests.support.control import control, model, route
+from tests.support.control import model, route
+from tests.support.folding import published
 from tests.support.models import FunctionRuntime, input_record, ready_model
 
 CANARY, CHAMPION = "canary@1", "champion@1"
 
 
 def _state() -> State:
-    state = State()
-    changes: list[Model | Route] = [
-        model("canary", "1"),
-        model("champion", "1"),
-        route(CHAMPION, canary=CANARY),
-    ]
-    for offset, change in enumerate(changes):
-        folded = apply(state, control(f"c{offset}", change), offset)
-        assert isinstance(folded, State), folded
-        state = folded
-    return state
+    return published(model("canary", "1"), model("champion", "1"), route(CHAMPION, canary=CANARY))
 
 
 def _scored_by(name: str, system: System, view: ControlView, runtime: FunctionRuntime) -> ScoringHandler:

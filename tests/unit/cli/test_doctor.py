@@ -7,22 +7,12 @@ import pytest
 from rendezvous_cli.doctor_findings import Level, Seen, diagnose
 from rendezvous_client.status import Heard
 from rendezvous_contracts.topics import TOPICS
-from rendezvous_control.fold import apply
-from rendezvous_control.state import State
 from scoring.v1.status_pb2 import ModelState, ModelStatus, Refusal, Status
 
-from tests.support.control import control, model, route
+from tests.support.control import model, route
+from tests.support.folding import published
 
 NOW = 1_000.0
-
-
-def folded() -> State:
-    state = State()
-    for offset, message in enumerate([control("m", model("forest")), control("r", route("forest@1"))]):
-        result = apply(state, message, offset)
-        assert isinstance(result, State)
-        state = result
-    return state
 
 
 def word(
@@ -47,7 +37,7 @@ WELL = Seen(
     now_s=NOW,
     partitions={spec.name: 4 if spec.per_request else 1 for spec in TOPICS},
     configs={spec.name: dict(spec.config) for spec in TOPICS},
-    state=folded(),
+    state=published(model("forest"), route("forest@1")),
     heard=words(EXTRACTOR, RENDEZVOUS, CONTAINER),
     lags_s=[0.001, 0.002],
 )

@@ -10,7 +10,6 @@ from rendezvous_cli.watch_render import render
 from rendezvous_cli.watch_screen import ModelLine, RouteView, Screen, TierLine, make_screen
 from rendezvous_client.status import Heard
 from rendezvous_contracts.values import to_fields
-from rendezvous_control.fold import apply
 from rendezvous_control.state import State
 from rich.console import Console
 from scoring.v1.answer_pb2 import Answer, Arrival, Source
@@ -20,6 +19,7 @@ from scoring.v1.score_pb2 import Score, ScoreStatus
 from scoring.v1.status_pb2 import ModelState, ModelStatus, Passed, Status
 
 from tests.support.control import asked, control, model, route
+from tests.support.folding import folded
 
 OK = ScoreStatus.SCORE_STATUS_OK
 FAILED = ScoreStatus.SCORE_STATUS_FAILED
@@ -90,19 +90,13 @@ def test_of_too_many_records_some_are_looked_at_evenly() -> None:
     assert list(sample(records, 3)) == [b"0", b"3", b"6"]
 
 
-def folded() -> State:
-    state = State()
-    for offset, message in enumerate(
-        [
-            *(control(f"m{name}", model(name)) for name in ("forest", "mlp", "linear")),
-            control("r", route("forest@1", "mlp@1", canary="linear@1")),
-            asked("p", PauseRoute(name="wine"), author="bob"),
-        ]
-    ):
-        result = apply(state, message, offset)
-        assert isinstance(result, State), result
-        state = result
-    return state
+def paused() -> State:
+    """Three models, and a route of them that Bob has paused."""
+    return folded(
+        *(control(f"m{name}", model(name)) for name in ("forest", "mlp", "linear")),
+        control("r", route("forest@1", "mlp@1", canary="linear@1")),
+        asked("p", PauseRoute(name="wine"), author="bob"),
+    )
 
 
 def test_a_frame_has_what_the_log_the_services_and_the_decisions_say() -> None:
@@ -118,7 +112,7 @@ def test_a_frame_has_what_the_log_the_services_and_the_decisions_say() -> None:
         ],
     )
     screen = make_screen(
-        folded(),
+        paused(),
         {"model-0": Heard(status, at_s=99)},
         {"wine": figures(decision())},
         now_s=100,
@@ -139,7 +133,7 @@ def test_a_frame_has_what_the_log_the_services_and_the_decisions_say() -> None:
         ("linear@1", "canary", "not loaded"),
     ]
     assert [row["instance"] for row in screen.services] == ["model-0"]
-    assert make_screen(folded(), {}, {}, now_s=0, at="", window="", only="beer").routes == []
+    assert make_screen(paused(), {}, {}, now_s=0, at="", window="", only="beer").routes == []
 
 
 SERVICE = {

@@ -13,7 +13,7 @@ from scoring.v1.control_pb2 import (
 )
 
 from tests.support.control import model, route
-from tests.unit.control.folding import after, refusal
+from tests.support.folding import after, refusal
 
 ASKS = "route wine asks for approval and b@1 has none: somebody who did not write the model has to approve it"
 

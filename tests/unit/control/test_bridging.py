@@ -12,7 +12,7 @@ from scoring.v1.control_pb2 import Control, SetRoute
 from scoring.v1.flip23_pb2 import Flip23Model, Flip23Speculation
 
 from tests.support.control import control, model, route
-from tests.unit.control.folding import after, folded, refused
+from tests.support.folding import after, folded, refused
 
 UUID = "123e4567-e89b-12d3-a456-426614174000"
 DESCRIPTOR = Flip23Model(name="Forest", data_type="wine", model_type=2, data=b"<PMML/>")

@@ -1,46 +1,30 @@
 """Which build of a service speaks, as the control log says it."""
 
 import pytest
-from rendezvous_control.fold import apply
 from rendezvous_control.snapshot import read_snapshot, write_snapshot
-from rendezvous_control.state import Refused, State
+from rendezvous_control.state import State
 from scoring.v1.control_pb2 import SetBuild
 
-from tests.support.control import asked
+from tests.support.folding import after, decided, refusal
 
 EXTRACTOR, RENDEZVOUS = "feature-extractor", "rendezvous"
 
 
-def folded(*changes: SetBuild) -> State:
-    state = State()
-    for offset, change in enumerate(changes):
-        after = apply(state, asked(f"c{offset}", change), offset)
-        assert isinstance(after, State), after
-        state = after
-    return state
-
-
-def refused(state: State, change: SetBuild, expected: int | None = None) -> Refused:
-    found = apply(state, asked("late", change, expected=expected), state.next_offset)
-    assert isinstance(found, Refused)
-    return found
-
-
 def test_the_default_build_speaks_until_another_is_named() -> None:
     assert State().build(RENDEZVOUS) == ""
-    state = folded(SetBuild(service=RENDEZVOUS, build="2.1"))
+    state = decided(SetBuild(service=RENDEZVOUS, build="2.1"))
     assert (state.build(RENDEZVOUS), state.build(EXTRACTOR)) == ("2.1", "")
-    back = folded(SetBuild(service=RENDEZVOUS, build="2.1"), SetBuild(service=RENDEZVOUS, build="default"))
+    back = decided(SetBuild(service=RENDEZVOUS, build="2.1"), SetBuild(service=RENDEZVOUS, build="default"))
     assert (back.build(RENDEZVOUS), back.builds[RENDEZVOUS].number) == ("", 2)
 
 
 def test_who_says_it_again_changes_nothing() -> None:
-    assert refused(State(), SetBuild(service=EXTRACTOR)).unchanged
-    state = folded(SetBuild(service=EXTRACTOR, build="b"))
-    assert refused(state, SetBuild(service=EXTRACTOR, build="b")).unchanged
+    assert refusal(State(), SetBuild(service=EXTRACTOR)).unchanged
+    state = decided(SetBuild(service=EXTRACTOR, build="b"))
+    assert refusal(state, SetBuild(service=EXTRACTOR, build="b")).unchanged
     at_once = SetBuild(service=EXTRACTOR, build="b", at_once=True)
-    assert isinstance(apply(state, asked("now", at_once), state.next_offset), State)
-    assert refused(folded(at_once), at_once).unchanged
+    assert after(state, at_once).build(EXTRACTOR) == "b"
+    assert refusal(decided(at_once), at_once).unchanged
 
 
 @pytest.mark.parametrize(
@@ -52,13 +36,13 @@ def test_who_says_it_again_changes_nothing() -> None:
     ],
 )
 def test_what_cannot_be_is_refused(change: SetBuild, expected: int | None, reason: str) -> None:
-    found = refused(State(), change, expected)
+    found = refusal(State(), change, expected=expected)
     assert reason in found.reason
     assert not found.unchanged
 
 
 def test_a_snapshot_has_the_builds() -> None:
-    state = folded(
+    state = decided(
         SetBuild(service=RENDEZVOUS, build="b"), SetBuild(service=EXTRACTOR, build="c", at_once=True)
     )
     assert read_snapshot(write_snapshot(state)) == state

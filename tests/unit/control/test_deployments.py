@@ -4,7 +4,7 @@ from scoring.v1.control_pb2 import Deploy, Deployment, RemoveModel, ScaleDeploym
 
 from tests.support import control as sample
 from tests.support.control import control
-from tests.unit.control.folding import after, folded, refusal
+from tests.support.folding import after, folded, refusal
 
 
 def with_model() -> State:

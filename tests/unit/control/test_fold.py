@@ -18,7 +18,7 @@ from scoring.v1.control_pb2 import (
 from scoring.v1.value_pb2 import Fields, Tensor, Value
 
 from tests.support.control import control, model, route
-from tests.unit.control.folding import folded, refused
+from tests.support.folding import folded, refused
 
 
 def with_model() -> State:

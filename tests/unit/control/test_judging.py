@@ -26,7 +26,7 @@ from scoring.v1.control_pb2 import (
 )
 
 from tests.support.control import model, route
-from tests.unit.control.folding import after
+from tests.support.folding import after
 
 P99, ERRORS = parse_gate("p99_ms<20"), parse_gate("error_rate<0.001")
 

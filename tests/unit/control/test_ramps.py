@@ -19,7 +19,7 @@ from scoring.v1.control_pb2 import (
 )
 
 from tests.support.control import control, model, route
-from tests.unit.control.folding import after, folded, refusal
+from tests.support.folding import after, folded, refusal
 
 A, B = "a@1", "b@1"
 

@@ -19,7 +19,7 @@ from scoring.v1.control_pb2 import (
 )
 
 from tests.support.control import model, route
-from tests.unit.control.folding import after, refusal
+from tests.support.folding import after, refusal
 
 PASS = StepVerdict.STEP_VERDICT_PASS
 FAIL = StepVerdict.STEP_VERDICT_FAIL

@@ -8,7 +8,6 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 from rendezvous_contracts.changes import Change
 from rendezvous_contracts.values import to_fields
-from rendezvous_control.fold import apply
 from rendezvous_control.state import State
 from rendezvous_gateway.screen.facts import answers_lately, differences
 from rendezvous_gateway.screen.markup import join, tag
@@ -22,21 +21,13 @@ from scoring.v1.decision_pb2 import Decision
 from scoring.v1.score_pb2 import Score, ScoreStatus
 from scoring.v1.status_pb2 import ModelState, ModelStatus, Passed, Refusal, Status, Usage
 
-from tests.support.control import asked, model
+from tests.support.control import model
+from tests.support.folding import decided
 from tests.support.polling import wait_until
 
 NOW = 1_700_000_000_000_000
 EVIL = "<script>alert('x')</script>\" onmouseover=\"y"
 OK = ScoreStatus.SCORE_STATUS_OK
-
-
-def folded(*changes: Change) -> State:
-    state = State()
-    for offset, change in enumerate(changes):
-        after = apply(state, asked(f"c{offset}", change), offset)
-        assert isinstance(after, State), after
-        state = after
-    return state
 
 
 TIERS = [Tier(model="forest@1"), Tier(after_us=20_000, any=True)]
@@ -45,7 +36,7 @@ BASE: tuple[Change, ...] = (
     *(AddModel(model=model(name, "1")) for name in ("forest", "mlp", "linear")),
     SetRoute(route=ROUTE),
 )
-STATE = folded(*BASE)
+STATE = decided(*BASE)
 
 
 def decision(number: int, *, route: str = "wine", who: str = "forest@1", **outputs: float) -> bytes:
@@ -150,7 +141,7 @@ def test_a_route_shows_its_revision_and_its_tiers() -> None:
 
 def test_a_ramp_shows_the_share_of_each_model() -> None:
     shares = [Share(model="forest@1", share=9_000), Share(model="mlp@1", share=1_000)]
-    html = page(folded(*BASE, RampRoute(name="wine", tier=1, shares=shares)))
+    html = page(decided(*BASE, RampRoute(name="wine", tier=1, shares=shares)))
     assert 'aria-label="forest@1 90%, mlp@1 10%"' in html
     assert 'x="90%"' in html
     assert "mlp@1 10%" in text_of(html)
@@ -158,7 +149,7 @@ def test_a_ramp_shows_the_share_of_each_model() -> None:
 
 def test_a_roll_out_shows_its_step_and_a_pause_who_paused() -> None:
     rollout = StartRollout(route="wine", to="mlp@1", steps=[100, 10_000], every_us=60_000_000)
-    text = text_of(page(folded(*BASE, rollout, PauseRoute(name="wine"))))
+    text = text_of(page(decided(*BASE, rollout, PauseRoute(name="wine"))))
     assert "Roll-out of mlp@1 running" in text
     assert "step 0 of 2: mlp@1 scores as a shadow" in text
     assert "Steps: a shadow, then 1%, 100%; each lasts 60s; gates: none" in text

@@ -3,7 +3,6 @@ from collections.abc import Sequence
 import pytest
 from rendezvous_contracts.topics import DEAD_LETTERS, INPUTS, SCORES
 from rendezvous_contracts.values import from_fields
-from rendezvous_control.fold import apply
 from rendezvous_control.state import State
 from rendezvous_models.contract import Failure, Outputs, Row
 from rendezvous_models.serving import ScoringHandler
@@ -13,10 +12,11 @@ from rendezvous_runtime.clock import Now
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.stream import Send
 from rendezvous_runtime.testing import MemoryRecord, VirtualClock
-from scoring.v1.control_pb2 import Model, Route
+from scoring.v1.control_pb2 import Route
 from scoring.v1.score_pb2 import Score, ScoreStatus
 
-from tests.support.control import control, model, route
+from tests.support.control import model, route
+from tests.support.folding import published
 from tests.support.models import FunctionRuntime, halved, input_record, ready_model
 
 OK = ScoreStatus.SCORE_STATUS_OK
@@ -29,14 +29,7 @@ CHAMPION, SHADOW, STRANGER = "champion@1", "shadow@1", "stranger@1"
 
 
 def _state(*routes: Route) -> State:
-    state = State()
-    models = [model(name, "1") for name in ("champion", "shadow", "stranger")]
-    changes: list[Model | Route] = [*models, *routes]
-    for offset, change in enumerate(changes):
-        folded = apply(state, control(f"c{offset}", change), offset)
-        assert isinstance(folded, State), folded
-        state = folded
-    return state
+    return published(*(model(name, "1") for name in ("champion", "shadow", "stranger")), *routes)
 
 
 def _wine() -> Route:

@@ -1,23 +1,11 @@
 """What the control log wants to run, container by container."""
 
 import pytest
-from rendezvous_contracts.changes import Change
-from rendezvous_control.fold import apply
-from rendezvous_control.state import State
 from rendezvous_operator.goals import goals
 from scoring.v1.control_pb2 import AddModel, Deploy, Deployment, ScaleDeployment, SetRoute, Undeploy
 
-from tests.support.control import asked, model, route
-
-
-def fold(*changes: Change) -> State:
-    state = State()
-    for place, change in enumerate(changes):
-        changed = apply(state, asked(f"c{place}", change), place)
-        assert isinstance(changed, State), changed
-        state = changed
-    return state
-
+from tests.support.control import model, route
+from tests.support.folding import decided
 
 MODELS = [AddModel(model=model("wine", version)) for version in ("1", "2")] + [
     AddModel(model=model("beer", "1"))
@@ -34,7 +22,7 @@ ROUTE = SetRoute(route=route("wine@1", "beer@1", canary="wine@2"))
     ],
 )
 def test_a_deployment_hosts_what_it_names(deployment: Deployment, models: tuple[str, ...]) -> None:
-    goal = goals(fold(*MODELS, ROUTE, Deploy(deployment=deployment)))["d"]
+    goal = goals(decided(*MODELS, ROUTE, Deploy(deployment=deployment)))["d"]
     (wanted,) = goal.instances
     assert wanted.models == models
     assert wanted.types == ("pmml",)
@@ -46,9 +34,9 @@ def test_a_deployment_hosts_what_it_names(deployment: Deployment, models: tuple[
 def test_scaling_keeps_the_containers_and_another_image_replaces_them() -> None:
     first = Deploy(deployment=Deployment(name="d", model="wine@1", replicas=1))
     other = Deploy(deployment=Deployment(name="d", model="wine@1", replicas=1, image="mine:1"))
-    (one,) = goals(fold(*MODELS, first))["d"].instances
-    scaled = goals(fold(*MODELS, first, ScaleDeployment(name="d", replicas=2)))["d"]
-    (replaced,) = goals(fold(*MODELS, first, other))["d"].instances
+    (one,) = goals(decided(*MODELS, first))["d"].instances
+    scaled = goals(decided(*MODELS, first, ScaleDeployment(name="d", replicas=2)))["d"]
+    (replaced,) = goals(decided(*MODELS, first, other))["d"].instances
     assert scaled.instances[0] == one
     assert scaled.generation == 2
     assert len({each.name for each in scaled.instances}) == 2
@@ -57,26 +45,26 @@ def test_scaling_keeps_the_containers_and_another_image_replaces_them() -> None:
 
 def test_a_new_version_replaces_the_container_of_all_versions() -> None:
     deploy = Deploy(deployment=Deployment(name="d", versions_of="wine", replicas=1))
-    (one,) = goals(fold(*MODELS, deploy))["d"].instances
-    (two,) = goals(fold(*MODELS, deploy, AddModel(model=model("wine", "3"))))["d"].instances
+    (one,) = goals(decided(*MODELS, deploy))["d"].instances
+    (two,) = goals(decided(*MODELS, deploy, AddModel(model=model("wine", "3"))))["d"].instances
     assert two.models == ("wine@1", "wine@2", "wine@3")
     assert one.name != two.name
 
 
 def test_a_deployment_without_a_model_says_so() -> None:
     deploy = Deploy(deployment=Deployment(name="d", versions_of="cider", replicas=1))
-    goal = goals(fold(*MODELS, deploy))["d"]
+    goal = goals(decided(*MODELS, deploy))["d"]
     assert goal.problem == "versions of cider: there is no model to score with"
 
 
 def test_nothing_is_wanted_of_what_was_undeployed() -> None:
     deploy = Deploy(deployment=Deployment(name="d", model="wine@1", replicas=1))
-    assert goals(fold(*MODELS, deploy, Undeploy(name="d"))) == {}
+    assert goals(decided(*MODELS, deploy, Undeploy(name="d"))) == {}
 
 
 def test_only_settings_that_are_allowed_reach_the_container() -> None:
     options = {"jvm_heap_mb": "64", "artifact_roots": "/"}
     deploy = Deploy(deployment=Deployment(name="d", model="wine@1", replicas=1, options=options))
-    (wanted,) = goals(fold(*MODELS, deploy))["d"].instances
+    (wanted,) = goals(decided(*MODELS, deploy))["d"].instances
     assert wanted.environment["RENDEZVOUS_JVM_HEAP_MB"] == "64"
     assert "RENDEZVOUS_ARTIFACT_ROOTS" not in wanted.environment

@@ -28,7 +28,7 @@ from scoring.v1.control_pb2 import (
 
 from tests.support.control import model, route
 from tests.support.decisions import decision, score
-from tests.unit.control.folding import after, refusal
+from tests.support.folding import after, refusal
 
 NEW, OLD, CANARY = "new@1", "old@1", "canary@1"
 EVERY_US = 60_000_000

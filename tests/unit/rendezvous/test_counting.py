@@ -9,8 +9,9 @@ from rendezvous_service.route_state import RouteMetrics, shares
 from scoring.v1.control_pb2 import Share, Tier, Weighted
 from scoring.v1.score_pb2 import Score, ScoreStatus
 
+from tests.support.folding import published
 from tests.support.questions import FOREST, LINEAR, MLP, MS, wine
-from tests.support.whole import Whole, fold, registered
+from tests.support.whole import Whole, registered
 
 SLA = "rendezvous_sla_used_ratio"
 
@@ -96,7 +97,7 @@ def test_decisions_under_a_replaced_revision_are_behind(counted: Counted) -> Non
     assert counted.value("rendezvous_decisions_behind_total", route="wine") == 0
     counted.whole.delays = dict.fromkeys(counted.whole.delays, 900 * MS)
     counted.whole.ask("under-way")
-    newer = fold(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine(), wine(late_us=1))
+    newer = published(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine(), wine(late_us=1))
     # Its input is stamped by then, and no score comes before the deadline.
     counted.whole.after(20 * MS, lambda: counted.whole.control.publish(newer))
     counted.whole.system.run_for(1_000_000)
@@ -109,7 +110,7 @@ def test_the_routes_are_shown_as_the_control_log_has_them() -> None:
     ramped.schedule[0].CopyFrom(
         Tier(weighted=Weighted(shares=[Share(model=FOREST, share=9_000), Share(model=MLP, share=1_000)]))
     )
-    state = fold(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine(), ramped)
+    state = published(*(registered(name) for name in (FOREST, MLP, LINEAR)), wine(), ramped)
     RouteMetrics(registry, ControlView(state))
 
     assert registry.get_sample_value("rendezvous_route_revision", {"route": "wine"}) == 2

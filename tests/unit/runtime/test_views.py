@@ -29,7 +29,7 @@ from scoring.v1.control_pb2 import (
 from scoring.v1.status_pb2 import DeploymentStatus, RolloutStatus, ScheduleStatus, Status, TierStatus
 
 from tests.support.control import control, model, route
-from tests.unit.control.folding import after
+from tests.support.folding import after
 
 
 def folded() -> State:

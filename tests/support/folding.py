@@ -3,9 +3,9 @@
 from rendezvous_contracts.changes import Change
 from rendezvous_control.fold import apply
 from rendezvous_control.state import Refused, State
-from scoring.v1.control_pb2 import Control
+from scoring.v1.control_pb2 import Control, Model, Route
 
-from tests.support.control import asked
+from tests.support.control import asked, control
 
 
 def folded(*messages: Control, state: State | None = None) -> State:
@@ -16,6 +16,16 @@ def folded(*messages: Control, state: State | None = None) -> State:
         assert isinstance(outcome, State), outcome
         state = outcome
     return state
+
+
+def decided(*changes: Change) -> State:
+    """The state after *changes*, each of which has to be applied."""
+    return folded(*(asked(f"c{number}", change) for number, change in enumerate(changes)))
+
+
+def published(*entries: Model | Route) -> State:
+    """The state after *entries* were added and set, one after the other."""
+    return folded(*(control(f"c{number}", entry) for number, entry in enumerate(entries)))
 
 
 def refused(state: State, message: Control) -> Refused:
