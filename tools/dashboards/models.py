@@ -220,10 +220,10 @@ def _content() -> list[Any]:
         ),
         rows(
             "Differences since the canary's start",
-            "Quantiles of the size of the difference from the canary, since the canary was started.",
-            f"max by (route, model, output, quantile) (rendezvous_canary_delta{_MODEL})",
+            "Percentiles of the size of the difference from the canary, since the canary was started.",
+            f"max by (route, model, output, percentile) (rendezvous_canary_delta{_MODEL})",
             unit="none",
-            columns=("route", "model", "output", "quantile"),
+            columns=("route", "model", "output", "percentile"),
             width=12,
         ),
         lines(

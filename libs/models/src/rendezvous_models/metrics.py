@@ -21,6 +21,7 @@ INPUTS: Final = Family(
 SCORES: Final = Family(
     "counter", "rendezvous_scoring_scores", "Scores by model and status.", ("model", "status")
 )
+_STATUSES: Final = [each for each in ScoreStatus.values() if each != ScoreStatus.SCORE_STATUS_UNSPECIFIED]
 LATENCY: Final = Family(
     "histogram",
     "rendezvous_scoring_latency_seconds",
@@ -42,8 +43,8 @@ BUSY: Final = Family(
 ROW: Final = Family(
     "gauge",
     "rendezvous_scoring_row_seconds",
-    "Quantiles of the time per row, since the model was loaded.",
-    ("model", "quantile"),
+    "Percentiles of the time per row, since the model was loaded.",
+    ("model", "percentile"),
 )
 READY: Final = Family(
     "gauge", "rendezvous_scoring_model_ready", "1 while an assigned model can score.", ("model",)
@@ -76,9 +77,7 @@ class ScoringMetrics(Collector):
         """Return all families as they are now."""
         tally = self._tally
         yield INPUTS.of(((fate.value,), count) for fate, count in tally.inputs.copy().items())
-        yield SCORES.of(
-            ((model, _status(status)), count) for (model, status), count in tally.statuses.copy().items()
-        )
+        yield self._scores()
         yield self._latencies()
         yield OUTPUTS.of(
             ((model, output, name), count)
@@ -87,6 +86,16 @@ class ScoringMetrics(Collector):
         )
         yield from self._usage()
         yield from self._workers()
+
+    def _scores(self) -> Metric:
+        """Also what no score of a model was yet: the rate of what never happened is to be 0, not missing."""
+        counts = self._tally.statuses.copy()
+        models = dict.fromkeys(model for model, _ in counts)
+        return SCORES.of(
+            ((model, _status(status)), counts.get((model, status), 0))
+            for model in models
+            for status in _STATUSES
+        )
 
     def _latencies(self) -> Metric:
         family = LATENCY.histogram()
@@ -102,9 +111,9 @@ class ScoringMetrics(Collector):
         yield ROWS.of(((name,), usage.count) for name, usage in usages.items())
         yield BUSY.of(((name,), usage.duration_us * _US) for name, usage in usages.items())
         yield ROW.of(
-            ((name, quantile), us * _US)
+            ((name, percentile), us * _US)
             for name, usage in usages.items()
-            for quantile, us in (("0.5", usage.p50_us), ("0.99", usage.p99_us))
+            for percentile, us in (("50", usage.p50_us), ("99", usage.p99_us))
         )
         yield READY.of(
             ((name,), float(name in models and models[name].runtime.ready)) for name in shelf.assigned

@@ -45,8 +45,8 @@ LARGEST: Final = Family(
 DELTA: Final = Family(
     "gauge",
     "rendezvous_canary_delta",
-    "Quantiles of the difference's size since its start.",
-    (*_LABELS, "quantile"),
+    "Percentiles of the difference's size since its start.",
+    (*_LABELS, "percentile"),
 )
 PSI: Final = Family(
     "gauge",
@@ -83,9 +83,9 @@ class ComparisonMetrics(Collector):
         yield MEAN.of((labels, each.mean or 0.0) for labels, each in numbers)
         yield LARGEST.of((labels, each.largest) for labels, each in numbers)
         yield DELTA.of(
-            ((*labels, str(share)), each.spread.quantile(share))
+            ((*labels, str(percentile)), each.spread.quantile(percentile / 100))
             for labels, each in numbers
-            for share in (0.5, 0.99)
+            for percentile in (50, 99)
         )
         drifts = [(labels, each.drift) for labels, each in self._each()]
         yield PSI.of((labels, drift.psi) for labels, drift in drifts if drift.psi is not None)
