@@ -110,7 +110,9 @@ def _play(scene: Scene) -> None:
     _misbehave(scene)
     publish(scene.system.stack, wine_route(RUNNER_UP))
     plan = StartRollout(route="wine", to=CHAMPION, steps=[5_000, 10_000], every_us=1_000_000)
-    produce(bootstrap, CONTROL, [asked("roll", plan).SerializeToString()])
+    roll = asked("roll", plan)
+    roll.at_us = time.time_ns() // 1000  # from here its steps are counted
+    produce(bootstrap, CONTROL, [roll.SerializeToString()])
     scene.wait_for('min by (model) (rendezvous_canary_outputs_total{output="quality"})', 2 * 500)
     scene.wait_for('rendezvous_rollout_outcome{outcome="done"}')
     with scene.system.load("moved", rate=_RATE, alcohol=(40.0, 50.0)):

@@ -151,7 +151,7 @@ def test_following_control_leaves_no_group_behind(broker: str, tmp_path: Path) -
     with running(broker, tmp_path) as service:
         service.wait_ready()
         assert service.end() == 0
-    groups = AdminClient({"bootstrap.servers": broker, "log_level": 0}).list_consumer_groups().result(10)
+    groups = AdminClient({"bootstrap.servers": broker, "log_level": 0}).list_consumer_groups().result(30)
     names = {group.group_id for group in groups.valid}
     assert {name for name in names if not name.startswith("echo-")} == set()
     assert {name for name in names if name.startswith(service.instance)} <= {service.instance}
