@@ -1,17 +1,15 @@
 """Everything that can happen happens; a real Prometheus sees it, and every panel and every alert shows it."""
 
-import json
 import math
 import shutil
 import subprocess
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 
+import httpx
 import pytest
 from rendezvous_contracts.topics import CONTROL, REQUESTS
 from rendezvous_contracts.values import to_fields
@@ -72,15 +70,9 @@ class Scene:
 
     def ask(self, route: str = "wine", *, traced: bool = False, **fields: object) -> int:
         """Ask the gateway; return the status of its response."""
-        headers = {"Content-Type": "application/json"} | ({"traceparent": _TRACEPARENT} if traced else {})
+        headers = {"traceparent": _TRACEPARENT} if traced else {}
         address = f"{self.system.stack.url()}/v1/routes/{route}/ask"
-        body = json.dumps({"fields": fields}).encode()
-        request = urllib.request.Request(address, body, headers)  # noqa: S310 - http, our own
-        try:
-            with urllib.request.urlopen(request, timeout=_ASK_S) as answer:  # noqa: S310 - as above
-                return int(answer.status)
-        except urllib.error.HTTPError as error:
-            return error.code
+        return httpx.post(address, json={"fields": fields}, headers=headers, timeout=_ASK_S).status_code
 
     def put(self, name: str, route: str = "wine", *, budget_us: int = 0, **fields: object) -> None:
         """Write a request to the log."""
@@ -141,8 +133,7 @@ def test_every_service_is_scraped_and_its_metrics_are_named_as_prometheus_wants_
     assert scene.watch.value("count(up)") == len(scene.system.services)
     for name in scene.system.services:
         address = f"{scene.system.stack.web_url(name)}/metrics"
-        with urllib.request.urlopen(address, timeout=_ASK_S) as shown:  # noqa: S310 - http, our own
-            text = shown.read()
+        text = httpx.get(address, timeout=_ASK_S).content
         checked = subprocess.run(
             [_PROMTOOL, "check", "metrics"], input=text, capture_output=True, timeout=60, check=False
         )

@@ -6,8 +6,6 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rendezvous_control.fold import apply
-from rendezvous_control.state import State
 from rendezvous_models import report
 from rendezvous_models.artifacts import ArtifactStore
 from rendezvous_models.lifecycle import Phase
@@ -22,6 +20,7 @@ from scoring.v1.score_pb2 import Score, ScoreStatus
 from scoring.v1.status_pb2 import ModelState, Status
 
 from tests.support.control import control, model, route
+from tests.support.folding import folded
 from tests.support.models import FunctionRuntime, input_record
 
 NOW = 100 * REST_US
@@ -101,9 +100,7 @@ class World:
         self.fold(control(f"add {descriptor.name}", descriptor))
 
     def fold(self, message: Control) -> None:
-        state = apply(self.view.state, message, self.view.state.next_offset)
-        assert isinstance(state, State), state
-        self.view.publish(state)
+        self.view.publish(folded(message, state=self.view.state))
 
     def score(self, *names: str) -> None:
         """As the data thread does for an input that names *names*, and one step of the loader."""

@@ -3,7 +3,6 @@
 import json
 
 from rendezvous_contracts.gates import parse_gate
-from rendezvous_control.fold import fold_record
 from rendezvous_control.state import State
 from rendezvous_runtime.shell.state_json import (
     approvals_json,
@@ -29,24 +28,19 @@ from scoring.v1.control_pb2 import (
 from scoring.v1.status_pb2 import DeploymentStatus, RolloutStatus, ScheduleStatus, Status, TierStatus
 
 from tests.support.control import control, model, route
-from tests.support.folding import after
+from tests.support.folding import after, folded
 
 
-def folded() -> State:
-    state = State()
-    messages = [
+def wine_state() -> State:
+    return folded(
         control("c1", model(data=b"<PMML>very long</PMML>")),
         control("c2", route("wine-forest@1")),
         control("c3", route("wine-forest@1", sla_us=70_000)),
-    ]
-    for offset, message in enumerate(messages):
-        state, refused = fold_record(state, message.SerializeToString(), offset)
-        assert refused is None
-    return state
+    )
 
 
 def test_a_route_is_shown_in_its_newest_revision() -> None:
-    shown = route_json(folded().routes["wine"])
+    shown = route_json(wine_state().routes["wine"])
     assert (shown["revision"], shown["revisions"]) == (2, 2)
     assert shown["route"]["sla_us"] == 70_000
     assert shown["stamp"] == {
@@ -60,7 +54,7 @@ def test_a_route_is_shown_in_its_newest_revision() -> None:
 
 
 def test_a_model_is_shown_without_its_bytes() -> None:
-    state = folded()
+    state = wine_state()
     shown = model_json(state.models["wine-forest@1"])
     assert shown["model"]["artifact"]["size"] == "22"
     assert "data" not in shown["model"]["artifact"]
@@ -70,16 +64,16 @@ def test_a_model_is_shown_without_its_bytes() -> None:
 
 
 def test_a_route_shows_who_holds_it() -> None:
-    state = after(folded(), PauseRoute(name="wine"), author="bob")
+    state = after(wine_state(), PauseRoute(name="wine"), author="bob")
 
     assert route_json(state.routes["wine"])["paused"]["author"] == "bob"
-    assert route_json(folded().routes["wine"])["paused"] is None
+    assert route_json(wine_state().routes["wine"])["paused"] is None
 
 
 def test_models_are_shown_by_their_data_type() -> None:
     red = model("red")
     red.data_type = "red-wine"
-    state = after(folded(), AddModel(model=red))
+    state = after(wine_state(), AddModel(model=red))
 
     assert [name for name, _ in of_data_type(state.models, "red-wine")] == ["red@1"]
     assert [name for name, _ in of_data_type(state.models, None)] == ["red@1", "wine-forest@1"]
@@ -89,7 +83,7 @@ def test_models_are_shown_by_their_data_type() -> None:
 def test_an_approval_is_shown_with_who_gave_it_and_what_waits_for_one() -> None:
     asking = route("wine-forest@1")
     asking.requires_approval = True
-    state = after(folded(), SetRoute(route=asking))
+    state = after(wine_state(), SetRoute(route=asking))
     before = approvals_json(state)
     state = after(state, ApproveModel(name="wine-forest", version="1"), author="bob")
     shown = approvals_json(state)
@@ -104,7 +98,7 @@ def test_an_approval_is_shown_with_who_gave_it_and_what_waits_for_one() -> None:
 
 def test_a_deployment_is_shown_until_it_is_removed_with_what_the_operator_says_of_it() -> None:
     wanted = Deployment(name="forest", model="wine-forest@1", replicas=2)
-    state = after(folded(), Deploy(deployment=wanted))
+    state = after(wine_state(), Deploy(deployment=wanted))
     said = Status(deployments=[DeploymentStatus(deployment="forest", generation=1, ready=1)])
     shown = deployments_json(state, said)
 
@@ -116,7 +110,7 @@ def test_a_deployment_is_shown_until_it_is_removed_with_what_the_operator_says_o
 
 
 def test_a_roll_out_is_shown_with_its_course_and_what_the_operator_says_of_its_step() -> None:
-    state = after(folded(), AddModel(model=model("new")))
+    state = after(wine_state(), AddModel(model=model("new")))
     assert rollouts_json(state, Status()) == {}
     plan = StartRollout(
         route="wine", to="new@1", steps=[100, 10_000], every_us=1, gates=[parse_gate("p99_ms<20")]
@@ -144,12 +138,12 @@ def test_a_schedule_is_shown_with_its_rules_and_what_they_did_here() -> None:
         TierStatus(tier=0, rule="default", since_us=2, count=1, duration_us=70, min_us=70, max_us=70),
     ]
     status = Status(schedules=[ScheduleStatus(route="wine", tiers=tiers)])
-    shown = schedules_json(folded(), status)["wine"]
+    shown = schedules_json(wine_state(), status)["wine"]
 
     assert (shown["decider"], shown["timeout_us"]) == (["use wine-forest@1"], 70_000)
     here = shown["here"]
     assert (here["usage"], here["duration_us"], here["min_us"], here["max_us"]) == (4, 130, 9, 70)
     assert here["since_us"] == 2
     assert [tier["rule"] for tier in here["tiers"]] == ["use wine-forest@1", "default"]
-    assert schedules_json(folded(), Status())["wine"]["here"] is None
+    assert schedules_json(wine_state(), Status())["wine"]["here"] is None
     json.dumps(shown)
