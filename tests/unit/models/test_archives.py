@@ -200,6 +200,10 @@ def test_a_zip_with_a_password_is_refused(box: Box) -> None:
     box.refuses(bytes(data), "encrypted or compressed in an unusual way")
 
 
+def test_a_zip_with_a_member_without_a_name_is_refused(box: Box) -> None:
+    box.refuses(zipped({"named": b"x"}).replace(b"named", b"\x00amed"), "without a name")
+
+
 def test_a_zip_compressed_in_a_rare_way_is_refused(box: Box) -> None:
     box.refuses(zipped({"a": b"x"}, zipfile.ZIP_LZMA), "unusual way")
 

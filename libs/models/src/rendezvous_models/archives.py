@@ -189,6 +189,8 @@ def _tar_members(file: IO[bytes] | gzip.GzipFile, most: int) -> Iterator[_Member
 def _zip_members(file: IO[bytes]) -> Iterator[_Member]:
     with zipfile.ZipFile(_Bounded(file)) as container:
         for info in container.infolist():
+            if not info.filename:  # nor does the library expect it
+                raise _refused("it has a member without a name")
             kind = stat.S_IFMT(info.external_attr >> 16)
             if kind not in {0, stat.S_IFREG, stat.S_IFDIR}:
                 raise _refused(f"{info.filename[:80]!r} is a link, a device or the like")
