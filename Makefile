@@ -9,6 +9,9 @@ LOCKED := uv.lock pyproject.toml $(wildcard libs/*/pyproject.toml services/*/pyp
 SETUP := .venv/.setup
 BENCH_SETUP := .venv/.setup-bench
 
+# A process that may not keep what it compiled compiles a thousand modules at each start: twice the time.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help setup demo up down test check bench protos docs format
 # A recipe that fails leaves no half-written target that looks done.
