@@ -26,6 +26,7 @@ from scoring.v1.answer_pb2 import Source
 from tests.support.broker import consume_all
 from tests.support.polling import wait_until
 from tests.support.stacks import (
+    FACTORS,
     PARTITIONS,
     Running,
     check_answers,
@@ -42,7 +43,7 @@ SILENT = "wine-silent@1"
 # So long that what a first request costs, on connections that are new, is not what is measured.
 QUIET_SLA_US = 1_000_000
 # How long after its deadline the only request of a stream may be answered, on a machine that tests run on.
-QUIET_TOLERANCE_US = 100_000
+QUIET_TOLERANCE_US = 500_000
 READ_BY = {
     "feature-extractor": (REQUESTS,),
     "model-container": (INPUTS,),
@@ -185,7 +186,7 @@ def test_an_unknown_route_is_refused_with_those_there_are_and_the_next_is_answer
 
 
 def check_good(system: Running) -> None:
-    """A good question is answered by a model, be the machine too busy for the SLA at times."""
+    """A good question is answered by one of the models, be the machine too busy for the SLA at times."""
 
     def asked() -> Response | None:
         said = post(system, GOOD)
@@ -193,4 +194,5 @@ def check_good(system: Running) -> None:
 
     answered = wait_until(asked, PATIENCE_S, "a model answers")
     assert answered is not None
-    assert (answered.status, answered.document["outputs"]) == (200, {"quality": 5.0})
+    expected = {"quality": pytest.approx(10.0 * FACTORS[answered.document["model"]])}
+    assert (answered.status, answered.document["outputs"]) == (200, expected)

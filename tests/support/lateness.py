@@ -14,7 +14,8 @@ from tests.support.stalling import RunQueue
 
 # How long after its deadline an answer may leave. Not counted is what a machine that has more to do than the
 # test adds: what a request took to `inputs` beyond its deadline, and from there on the time for which, as the
-# kernel counts it, the broker or the services on its way could have run and had no processor.
+# kernel counts it, the broker or the services on its way could have run and had no processor, or had one that
+# another machine of the same host used.
 TOLERANCE_US: Final = 50_000
 _WAY: Final = ("kafka", "feature-extractor", "rendezvous")
 

@@ -79,7 +79,12 @@ class Stalls:
 
 
 class Waited(NamedTuple):
-    """Between two moments (microseconds since the epoch): by process, its longest waiting thread, summed."""
+    """
+    Between two moments (microseconds since the epoch): what a request may have waited for a processor.
+
+    By process, its longest waiting thread, summed; and what other machines on the same host took of the
+    processor that they took most of, which no thread is seen to wait for.
+    """
 
     start_us: int
     end_us: int
@@ -118,11 +123,21 @@ class RunQueue:
             before, start_us = now, end_us
 
     def _delays(self) -> list[dict[str, int]]:
-        return [_delays_us(pid) for pid in self._pids]
+        return [_stolen_us(), *map(_delays_us, self._pids)]
 
 
 def _most(before: Mapping[str, int], now: Mapping[str, int]) -> int:
     return max((delay - before.get(thread, delay) for thread, delay in now.items()), default=0)
+
+
+def _stolen_us() -> dict[str, int]:
+    """How long each processor has been another machine's so far: "steal" of proc_stat(5)."""
+    found = {}
+    for line in Path("/proc/stat").read_text().splitlines():
+        name, *ticks = line.split()
+        if name.startswith("cpu") and name != "cpu":
+            found[name] = int(ticks[7]) * 1_000_000 // os.sysconf("SC_CLK_TCK")
+    return found
 
 
 def _delays_us(pid: int) -> dict[str, int]:
