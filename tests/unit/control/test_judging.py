@@ -36,7 +36,7 @@ def fast(low: float, high: float, samples: int = 100) -> Estimates:
 
 
 def shown(estimates: Estimates, scored: int = 100) -> Evidence:
-    return Evidence(requests=100, scored=scored, estimates=lambda _: estimates)
+    return Evidence(START, requests=100, scored=scored, estimates=lambda _: estimates)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_a_model_that_has_scored_nothing_passes_no_step() -> None:
 
 def test_a_look_before_the_end_has_to_be_surer_than_the_one_at_the_end() -> None:
     asked = []
-    evidence = Evidence(100, 100, lambda z: asked.append(z) or {})  # type: ignore[func-returns-value]
+    evidence = Evidence(START, 100, 100, lambda z: asked.append(z) or {})  # type: ignore[func-returns-value]
 
     next_step(rolling(), evidence, START + EVERY - 1)
     next_step(rolling(), evidence, START + EVERY)

@@ -17,6 +17,7 @@ from rendezvous_runtime.clock import Now
 from rendezvous_runtime.errors import SettingsError
 from rendezvous_runtime.stream import Send
 from scoring.v1.control_pb2 import (
+    AbortRollout,
     AddModel,
     PauseRoute,
     ResumeRoute,
@@ -26,9 +27,9 @@ from scoring.v1.control_pb2 import (
     StepVerdict,
 )
 
-from tests.support.control import model, route
+from tests.support.control import asked, model, route
 from tests.support.decisions import decision, score
-from tests.support.folding import after, refusal
+from tests.support.folding import after, folded, refusal
 
 NEW, OLD, CANARY = "new@1", "old@1", "canary@1"
 EVERY_US = 60_000_000
@@ -169,9 +170,11 @@ def test_what_cannot_be_told_pauses_and_a_resumed_step_begins_anew(world: World)
 
     world.state = after(world.state, ResumeRoute(name="wine"))
     # What was decided before does not count for the step that has begun anew.
-    resumed_at = world.rollout.stamp.at_us
-    world.decide(9.0, at_us=resumed_at - 1)
+    world.decide(9.0)
+    world.pass_time(1)
+    assert world.turn() == []
     world.decide(5.0)
+    world.pass_time(EVERY_US)
     (again,) = world.turn()
     assert again.detail == "mean_abs_delta(canary)<0.3: 0 (0 to 0) of 200 requests"
 
@@ -199,6 +202,25 @@ def test_after_a_restart_the_step_is_judged_by_all_of_it(world: World) -> None:
 
     assert said.verdict == PASS
     assert said.detail.endswith("of 200 requests")
+
+
+@pytest.mark.parametrize("at_us", [1, 100 * EVERY_US])
+def test_a_step_lasts_by_the_clock_of_the_operator_however_wrong_its_authors_is(
+    world: World, at_us: int
+) -> None:
+    world.now_us = 50 * EVERY_US
+    plan = world.rollout.plan
+    world.state = after(world.state, AbortRollout(route="wine"))
+    world.turn()
+    message = asked("again", plan)
+    message.at_us = at_us
+    world.state = folded(message, state=world.state)
+    assert world.turn() == [], "it was judged before its time"
+    world.decide(5.0)
+    world.pass_time(EVERY_US)
+    (said,) = world.turn()
+
+    assert (said.verdict, said.detail) == (PASS, "mean_abs_delta(canary)<0.3: 0 (0 to 0) of 200 requests")
 
 
 def test_decisions_that_are_read_again_count_once(world: World) -> None:

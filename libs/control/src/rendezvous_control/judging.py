@@ -29,9 +29,11 @@ class Evidence:
     """
     What is known of a step: the *requests* that count, on how many the candidate scored, and the estimates.
 
-    *estimates* takes how sure to be (z, as bounds has it).
+    *estimates* takes how sure to be (z, as bounds has it). *since_us*: when the step began, by the clock of
+    who looks, in microseconds since the epoch.
     """
 
+    since_us: int
     requests: int = 0
     scored: int = 0
     estimates: Callable[[float], Estimates] = field(default=lambda _: {})
@@ -98,7 +100,7 @@ def next_step(entry: RouteEntry, evidence: Evidence, now_us: int) -> StepRollout
     rollout = entry.rolling
     if rollout is None:
         return None
-    last = not entry.paused and has_lasted(rollout, now_us)
+    last = not entry.paused and has_lasted(rollout, evidence, now_us)
     judged = judge_step(rollout, evidence, last=last)
     if judged.verdict != FAIL and not last:
         return None
@@ -112,6 +114,6 @@ def verdict_name(verdict: int) -> str:
     return StepVerdict.Name(StepVerdict.ValueType(verdict)).removeprefix("STEP_VERDICT_").lower()
 
 
-def has_lasted(rollout: RolloutEntry, now_us: int) -> bool:
+def has_lasted(rollout: RolloutEntry, evidence: Evidence, now_us: int) -> bool:
     """Return whether the current step has lasted as long as the plan says."""
-    return now_us - rollout.stamp.at_us >= rollout.plan.every_us
+    return now_us - evidence.since_us >= rollout.plan.every_us

@@ -102,6 +102,7 @@ class RolloutDriver:
         """Let go of the roll-outs, once a turn that is under way is over."""
         with self._lock:
             self._rest()
+            self._steps = Steps()
 
     def turn(self, state: State) -> None:
         """Measure, judge, and say what is next."""
@@ -109,7 +110,7 @@ class RolloutDriver:
             self._turn(state)
 
     def _turn(self, state: State) -> None:
-        self._steps.follow(state)
+        self._steps.follow(state, self._clock.now().wall)
         rolling = [(entry, entry.rolling) for entry in state.routes.values() if entry.rolling]
         if not rolling:
             self._rest()
@@ -121,7 +122,6 @@ class RolloutDriver:
 
     def _rest(self) -> None:
         self._decisions.close()
-        self._steps = Steps()
         self._said.clear()
         self.rollouts = []
 

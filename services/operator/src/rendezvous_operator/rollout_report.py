@@ -20,7 +20,7 @@ def report_rollout(
     entry: RouteEntry, rollout: RolloutEntry, evidence: Evidence, now_us: int
 ) -> RolloutStatus:
     """Return how the current step of *rollout* does at *now_us*, microseconds since the epoch."""
-    last = not entry.paused and has_lasted(rollout, now_us)
+    last = not entry.paused and has_lasted(rollout, evidence, now_us)
     judged = judge_step(rollout, evidence, last=last)
     estimates = evidence.estimates(FINAL_Z if last else EARLY_Z)
     return RolloutStatus(
@@ -33,7 +33,7 @@ def report_rollout(
         gates=[_gate(gate, estimates) for gate in rollout.plan.gates],
         requests=evidence.requests,
         scored=evidence.scored,
-        due_us=0 if entry.paused else rollout.stamp.at_us + rollout.plan.every_us,
+        due_us=0 if entry.paused else evidence.since_us + rollout.plan.every_us,
     )
 
 

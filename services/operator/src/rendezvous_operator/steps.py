@@ -47,19 +47,23 @@ class Steps:
     The current step of each roll-out, by route.
 
     What a step has shown is made of decisions alone, so reading them again from *oldest_us* brings it back.
+    One that is met at the first look began when its author says. One that comes later begins when it is seen:
+    the clock of the author's machine may be wrong by more than a step lasts.
     """
 
     def __init__(self) -> None:
         self._steps: Mapping[str, Step] = {}
+        self._has_looked = False
 
-    def follow(self, state: State) -> None:
-        """Begin the steps that are new in *state*, and forget those that are over."""
-        rolling = {name: entry for name, entry in state.routes.items() if entry.rolling}
+    def follow(self, state: State, now_us: int) -> None:
+        """Begin the steps that are new in *state* at *now_us*, and forget those that are over."""
+        rolling = {name: (entry, entry.rolling) for name, entry in state.routes.items() if entry.rolling}
         self._steps = {
-            name: self._kept(name, entry.rolling) or _begin(entry, entry.rolling)
-            for name, entry in rolling.items()
-            if entry.rolling
+            name: self._kept(name, rollout) or _begin(entry, rollout, self._begins_at(rollout, now_us))
+            for name, (entry, rollout) in rolling.items()
+            if rollout is not None
         }
+        self._has_looked = True
 
     def begin_again(self) -> None:
         """Forget what was counted: it will be read again."""
@@ -74,8 +78,9 @@ class Steps:
 
     def evidence(self, route: str) -> Evidence:
         """Return what the step of *route* has shown so far."""
-        found = self._steps[route].measurement
-        return Evidence(found.requests, found.scored, found.estimates)
+        step = self._steps[route]
+        found = step.measurement
+        return Evidence(step.from_us, found.requests, found.scored, found.estimates)
 
     def untold(self, route: str) -> int:
         """Return how many requests of the step of *route* say nothing of any model."""
@@ -86,18 +91,21 @@ class Steps:
         """Since when decisions are wanted; None while no roll-out is under way."""
         return min((step.from_us for step in self._steps.values()), default=None)
 
+    def _begins_at(self, rollout: RolloutEntry, now_us: int) -> int:
+        return now_us if self._has_looked else min(rollout.stamp.at_us, now_us)
+
     def _kept(self, route: str, rollout: RolloutEntry) -> Step | None:
         step = self._steps.get(route)
         return step if step is not None and step.began == rollout.stamp.offset else None
 
 
-def _begin(entry: RouteEntry, rollout: RolloutEntry) -> Step:
+def _begin(entry: RouteEntry, rollout: RolloutEntry, from_us: int) -> Step:
     base = entry.revisions[rollout.base - 1].route
     contest = Contest(entry.name, rollout.plan.to, base.schedule[0].model, base.canary)
     return Step(
         began=rollout.stamp.offset,
         revision=entry.current.number,
-        from_us=rollout.stamp.at_us,
+        from_us=from_us,
         warming=rollout.step == 0,
         measurement=Measurement(contest),
     )
