@@ -3,7 +3,7 @@ Counts what became of every request, and judges it. Pure: only what the log and 
 
 An answer is in time if both its own stamp and the broker's (when the record was appended) lie before the
 deadline plus the tolerance; the deadline is counted from the request's stamp in `requests`, so it needs no
-word of the service that is judged.
+word of the service that is judged. Time after it for which the machine stood still does not count.
 """
 
 from collections import Counter, defaultdict
@@ -16,6 +16,7 @@ from rendezvous_contracts.values import from_fields
 from scoring.v1.answer_pb2 import Answer
 
 from examples.wine.demo.evidence import HTTP, Evidence, Logged, Reply
+from examples.wine.demo.lateness import Late, is_overtaken, late_answers
 
 # Deadlines are kept by a timer that the system may serve late: on two cores shared by a broker, five JVMs and
 # seven Python processes a runnable thread waits milliseconds for its turn. The engine itself aims at 2 ms.
@@ -31,8 +32,10 @@ class Counts:
     """
     What became of the requests of one run.
 
-    *late*: by how many milliseconds answers missed the deadline, by id, beyond the tolerance too. *repeats*
-    are further answers to one question with the same bytes, *contradictions* those with others.
+    *late*: the answers that missed the deadline, by id, beyond the tolerance too; *by_the_machine* of them
+    did so by more than the tolerance only because the machine stood still. *overtaken*: callers whom the
+    gateway's timer answered for the same reason. *repeats* are further answers to one question with the
+    same bytes, *contradictions* those with others.
     *strangers*: answers to what nobody sent. *unlike*: callers of the gateway who got an error, or another
     answer than the log has.
     """
@@ -41,7 +44,9 @@ class Counts:
     answered: int
     within_sla: int
     lost: Collection[str]
-    late: Mapping[str, float]
+    late: Mapping[str, Late]
+    by_the_machine: int
+    overtaken: Collection[str]
     repeats: Collection[str]
     contradictions: Collection[str]
     strangers: Collection[str]
@@ -69,21 +74,24 @@ def count(evidence: Evidence, *, sla_us: int, tolerance_ms: float = TOLERANCE_MS
     for logged in sorted(evidence.answers):
         by_id[logged.message.id].append(logged)
     first = {each: found[0] for each, found in by_id.items() if each in evidence.sent}
-    late = dict(_late(evidence, first, sla_us))
+    late = dict(late_answers(evidence, first, sla_us))
+    overtaken = [each for each in first if is_overtaken(evidence, first[each], tolerance_ms)]
     effective = [logged.message for logged in first.values()]
     archived = evidence.archived
     return Counts(
         sent=len(evidence.sent),
         answered=len(first),
-        within_sla=len(first) - sum(by_ms > tolerance_ms for by_ms in late.values()),
+        within_sla=len(first) - sum(by.counts_ms > tolerance_ms for by in late.values()),
         lost=sorted(evidence.sent.keys() - first.keys()),
         late=late,
+        by_the_machine=sum(by.by_ms > tolerance_ms >= by.counts_ms for by in late.values()),
+        overtaken=overtaken,
         repeats=[each for each, found in by_id.items() for other in found[1:] if other.raw == found[0].raw],
         contradictions=[
             each for each, found in by_id.items() for other in found[1:] if other.raw != found[0].raw
         ],
         strangers=sorted(by_id.keys() - evidence.sent.keys()),
-        unlike=dict(_unlike(evidence, first)),
+        unlike={each: got for each, got in _unlike(evidence, first) if each not in overtaken},
         by_tier=_sorted(answer.tier for answer in effective),
         by_source=_sorted(SOURCES.get(answer.source, "unknown") for answer in effective),
         by_model=_sorted(answer.model or "-" for answer in effective),
@@ -99,7 +107,7 @@ def count(evidence: Evidence, *, sla_us: int, tolerance_ms: float = TOLERANCE_MS
 
 def failures(counts: Counts, *, tolerance_ms: float = TOLERANCE_MS) -> list[str]:
     """Return which criteria *counts* does not meet, in words; none: the run is as promised."""
-    overdue = {each: by_ms for each, by_ms in counts.late.items() if by_ms > tolerance_ms}
+    overdue = {each: by.counts_ms for each, by in counts.late.items() if by.counts_ms > tolerance_ms}
     worst = max(overdue.values(), default=0.0)
     criteria = [
         (counts.lost, "lost: {} sent and not answered"),
@@ -122,20 +130,6 @@ def failures(counts: Counts, *, tolerance_ms: float = TOLERANCE_MS) -> list[str]
     if counts.undecodable:
         found.append(f"records that are not what their topic holds: {counts.undecodable}")
     return found
-
-
-def _late(
-    evidence: Evidence, first: Mapping[str, Logged[Answer]], sla_us: int
-) -> Iterable[tuple[str, float]]:
-    """Yield the ids answered after the deadline, and by how many milliseconds."""
-    asked = {logged.message.id: logged.message.sent_at_us or logged.stamp_us for logged in evidence.requests}
-    for each, logged in first.items():
-        if each not in asked:
-            yield each, float("inf")  # answered, and yet not in `requests`: nothing says when it was asked
-            continue
-        over_us = max(logged.message.answered_at_us, logged.stamp_us) - asked[each] - sla_us
-        if over_us > 0:
-            yield each, over_us / 1000
 
 
 def _unlike(evidence: Evidence, first: Mapping[str, Logged[Answer]]) -> Iterable[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from scoring.v1.answer_pb2 import Answer
@@ -37,6 +38,13 @@ class Reply(NamedTuple):
     outputs: Mapping[str, object] = {}
 
 
+class Standstill(NamedTuple):
+    """When a processor of this machine did nothing, in microseconds since the epoch."""
+
+    start_us: int
+    end_us: int
+
+
 @dataclass(frozen=True)
 class Archived:
     """The archive: the request ids of its rows on the route, and what a check of its offsets found wrong."""
@@ -52,7 +60,8 @@ class Evidence:
     All that is known about one run on one route.
 
     *sent*: by which way each request id was sent. *replies*: of the gateway, by request id. *undecodable*
-    counts records, of any topic, that are not what the topic holds.
+    counts records, of any topic, that are not what the topic holds. *standstills*: of the machine, by their
+    start.
     """
 
     sent: Mapping[str, str]
@@ -65,3 +74,19 @@ class Evidence:
     dead_letters: int = 0
     undecodable: int = 0
     archived: Archived = field(default_factory=Archived)
+    standstills: Sequence[Standstill] = ()
+
+    @cached_property
+    def asked_us(self) -> Mapping[str, int]:
+        """By id, when it was asked: its own stamp, or else its record's (microseconds since the epoch)."""
+        return {each.message.id: each.message.sent_at_us or each.stamp_us for each in self.requests}
+
+    def stood_still_us(self, start_us: int, end_us: int) -> int:
+        """Return for how long a processor stood still between two moments (microseconds since the epoch)."""
+        total, seen_us = 0, start_us
+        for each in self.standstills:
+            begin_us, until_us = max(each.start_us, seen_us), min(each.end_us, end_us)
+            if until_us > begin_us:
+                total += until_us - begin_us
+                seen_us = until_us
+        return total

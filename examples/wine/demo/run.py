@@ -5,6 +5,7 @@ import json
 import os
 import time
 from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +30,7 @@ from examples.wine.demo.revisions import problems, revisions
 from examples.wine.demo.screen import AnswerWatch, Screen
 from examples.wine.demo.sending import Sender, as_questions
 from examples.wine.demo.story import Cast, Story
+from examples.wine.demo.witness import Witness
 
 # Warming up goes on until all of one round came back in half of the SLA; that many rounds at most, for a busy
 # machine never calms.
@@ -62,10 +64,12 @@ def run(options: Options, screen: Screen) -> Result:
         with screen.busy("models and routes are published, containers ready"):
             champion = roll_out_first(stack, kafka, first, route)
         cast = Cast(champion, train.CHAMPION, second)
-        sender, story, start_us = asyncio.run(_stream(options, stack, kafka, route, cast, screen))
+        with Witness() as witness:
+            sender, story, start_us = asyncio.run(_stream(options, stack, kafka, route, cast, screen))
         with screen.busy("all is archived and read back"):
             _await_archive(stack.archive_dir, route.name, len(sender.sent))
             evidence = read_evidence(kafka, stack.archive_dir, route.name, sender.sent, sender.replies)
+            evidence = replace(evidence, standstills=witness.standstills)
     finally:
         with screen.busy("every process has ended"):
             stack.close()
@@ -154,6 +158,7 @@ def _judge(
         events=story.events,
         failures=[*failures(counts), *problems(followed, last=_LAST_REVISION), *not_taken],
         behind=quantiles(sender.behind_ms),
+        standstill_ms=[(each.end_us - each.start_us) / 1000 for each in evidence.standstills],
         first_wine_us=start_us,
         setting=setting,
     )

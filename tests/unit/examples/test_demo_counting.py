@@ -6,7 +6,8 @@ from scoring.v1.answer_pb2 import SOURCE_DEFAULT, SOURCE_MODEL, Answer
 from scoring.v1.request_pb2 import Request
 
 from examples.wine.demo.counting import TOLERANCE_MS, Counts, count, failures
-from examples.wine.demo.evidence import HTTP, KAFKA, Archived, Evidence, Logged, Reply
+from examples.wine.demo.evidence import HTTP, KAFKA, Archived, Evidence, Logged, Reply, Standstill
+from examples.wine.demo.lateness import Late
 
 SLA_US = 100_000
 SENT_AT = 1_790_000_000_000_000
@@ -85,8 +86,43 @@ def test_an_answer_after_the_deadline_and_within_the_tolerance_counts_and_is_sho
     evidence = _evidence(1)
     counts = _counted(replace(evidence, answers=[_answer(0, SLA_US + TOLERANCE_MS * 1000)]))
     assert counts.within_sla == 1
-    assert counts.late == {"wine-0": TOLERANCE_MS}
+    assert counts.late == {"wine-0": Late(TOLERANCE_MS)}
     assert failures(counts) == []
+
+
+@pytest.mark.parametrize(
+    ("until_us", "in_time"),
+    [(30_000, True), (29_999, False)],
+)
+def test_what_the_machine_stood_still_after_the_deadline_does_not_count(until_us: int, in_time: bool) -> None:
+    deadline_us = SENT_AT + SLA_US
+    still = [
+        Standstill(SENT_AT, deadline_us + 5_000),  # before the deadline it keeps nothing from being in time
+        Standstill(SENT_AT + 20_000, deadline_us),
+        Standstill(deadline_us + 2_000, deadline_us + until_us),
+    ]
+    answers = [_answer(0, SLA_US + 30_000 + TOLERANCE_MS * 1000)]
+    counts = _counted(replace(_evidence(1), answers=answers, standstills=still))
+
+    assert (counts.within_sla, counts.by_the_machine) == (in_time, in_time)
+    assert bool(failures(counts)) is not in_time
+
+
+@pytest.mark.parametrize(
+    ("source", "still_us", "forgiven"),
+    [("gateway", 20_000, True), ("gateway", 19_999, False), ("default", 20_000, False)],
+)
+def test_a_caller_whom_the_gateways_timer_answered_while_the_machine_stood_still_is_forgiven(
+    source: str, still_us: int, forgiven: bool
+) -> None:
+    given_us = SENT_AT + 95_000
+    reply = Reply(95.0 + 20.0 + TOLERANCE_MS, "", source, "", 1, {"quality": -1.0})
+    still = [Standstill(given_us + 1_000, given_us + 1_000 + still_us)]
+    evidence = replace(_evidence(1), answers=[_answer(0, 95_000)], replies={"wine-0": reply})
+    counts = _counted(replace(evidence, standstills=still))
+
+    assert (list(counts.overtaken), bool(counts.unlike)) == ((["wine-0"], False) if forgiven else ([], True))
+    assert not _counted(evidence).overtaken
 
 
 def test_the_broker_s_stamp_counts_where_it_is_later_than_the_answer_s_own() -> None:
