@@ -1,6 +1,7 @@
 """Which partitions this process holds, where it reads them, and how far it has committed."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Final, Protocol
 
 import structlog
@@ -16,6 +17,9 @@ from rendezvous_runtime.stream import END, RECENT, Handler, SupportsSeek, TopicP
 _LOG: Final = structlog.get_logger(__name__)
 # How far back a group begins that is new and needs no more than what is still open.
 _RECENT_US: Final = 60_000_000
+# The broker may be away, and then nothing more is to be said to it.
+_LEAVE_US: Final = 1_000_000
+_LEAVE_POLL_S: Final = 0.01
 
 
 class Listener(Protocol):
@@ -75,7 +79,21 @@ class Membership:
     def leave(self) -> None:
         """Hand over what is held and close the consumer; partitions that come meanwhile are not taken."""
         self._leaving = True
+        with suppress(KafkaException):  # it is fenced off
+            self._unsubscribe()
         self._consumer.close()
+
+    def _unsubscribe(self) -> None:
+        """
+        Be out of the group, if its coordinator is there.
+
+        Closed while partitions are on their way to it, the client asks a group that has ended, and for ever.
+        """
+        self._consumer.pause(self._held)  # what it still read would be passed over
+        self._consumer.unsubscribe()
+        until = self._clock.now().mono + _LEAVE_US
+        while self._consumer.memberid() and self._clock.now().mono < until:
+            self._consumer.poll(_LEAVE_POLL_S)
 
     def positions(self) -> dict[TopicPartition, int]:
         """Return the offset of the next record to be read, of each partition held."""
