@@ -98,9 +98,9 @@ def test_a_build_that_speaks_and_is_silent_again_loses_nothing_and_doubles_nothi
 ) -> None:
     with Load(twice, PARTITIONS, name, rate=300.0) as load, Answers(twice, PARTITIONS) as answers:
         for build in ("b", "default"):
-            answers.wait_for_more(300)
+            go_on(load, answers)
             promote(twice, name, build)
-        answers.wait_for_more(300)
+        go_on(load, answers)
         load.stop()
         answers.wait_for_all(load.sent)
         decided = read_decided(twice, set(load.sent))
@@ -116,6 +116,12 @@ def test_a_build_that_speaks_and_is_silent_again_loses_nothing_and_doubles_nothi
         assert runs(named) == ["", "b", ""]
         offsets = [each.request_offset for each in inputs]
         assert offsets == sorted(set(offsets))
+
+
+def go_on(load: Load, answers: Answers) -> None:
+    """Return once requests of *load* that were sent from now on are answered on every partition."""
+    load.wait_for_more(300)
+    answers.wait_for_all(list(load.sent))
 
 
 def read_decided(broker: str, wanted: set[str]) -> dict[str, int]:
