@@ -148,6 +148,7 @@ def running(folder: Path) -> Iterator[Running]:
         gateway_port=0,
         partitions=PARTITIONS,
         kafka_heap="256m",
+        kafka_short_lived=True,
         ready_timeout_s=_READY_S,
     )
     with pytest.MonkeyPatch.context() as environment:

@@ -54,7 +54,12 @@ def run(options: Options, screen: Screen) -> Result:
     route = route_of(first)
     stack = LocalStack(
         LocalSettings(
-            data_dir=options.data, kafka_port=0, gateway_port=0, artifact_dir=options.models, partitions=4
+            data_dir=options.data,
+            kafka_port=0,
+            kafka_short_lived=True,
+            gateway_port=0,
+            artifact_dir=options.models,
+            partitions=4,
         )
     )
     try:

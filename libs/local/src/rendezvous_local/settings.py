@@ -20,6 +20,9 @@ class LocalSettings(BaseSettings):
     data_dir: Path = Field(default=Path(".data"), description="the topics, the archive, the logs")
     kafka_port: int = Field(default=9092, ge=0, le=65_535, description="port of the Kafka broker")
     kafka_heap: str = Field(default="512m", pattern=r"^[1-9][0-9]*[kmgKMG]$", description="the JVM's -Xmx")
+    kafka_short_lived: bool = Field(
+        default=False, description="the broker compiles less: cheaper for some minutes, dearer for hours"
+    )
     gateway_port: int = Field(default=8080, ge=0, le=65_535, description="port that requests are sent to")
     partitions: int = Field(default=4, ge=1, le=1_000, description="of each per-request topic, P")
     artifact_dir: Path = Field(default=Path(), description="what is below it may hold model artifacts")

@@ -131,7 +131,12 @@ class LocalStack:
             )
 
     def _start_broker(self) -> None:
-        broker = Broker(self.data_dir / KAFKA, self._kafka_port, heap=self.settings.kafka_heap)
+        broker = Broker(
+            self.data_dir / KAFKA,
+            self._kafka_port,
+            heap=self.settings.kafka_heap,
+            short_lived=self.settings.kafka_short_lived,
+        )
         ready = broker_ready(self.bootstrap_servers)
         self._supervisor.start(ProcessSpec(KAFKA, tuple(broker.prepare()), ready=ready))
         self.wait_ready([KAFKA])

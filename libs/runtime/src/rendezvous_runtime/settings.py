@@ -57,6 +57,8 @@ class ServiceSettings(KafkaSettings):
     """
 
     service: ClassVar[str]
+    # Whether somebody waits for what the service makes of a record.
+    hurried: ClassVar[bool] = True
 
     instance: str = Field(
         default="", pattern=_NAME, description="this process among its like; default <service>-0"

@@ -13,6 +13,7 @@ class DecoySettings(ServiceSettings):
     """The settings of every service, and when and where to archive."""
 
     service: ClassVar[str] = "decoy"
+    hurried: ClassVar[bool] = False
 
     web_port: Port = 6075
     archive_dir: Path = Field(
