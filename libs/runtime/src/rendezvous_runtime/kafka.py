@@ -78,7 +78,7 @@ def _fetch_config() -> Config:
     }
 
 
-# For a reader on which nobody waits: at 500 requests/s its fetches would be one in fifteen of the broker's.
+# For a reader on which nobody waits: each fetch is work for the broker, whatever it brings.
 _UNHURRIED: Final[Config] = {"fetch.min.bytes": 100_000, "fetch.wait.max.ms": 250}
 
 
