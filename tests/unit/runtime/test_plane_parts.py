@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 from confluent_kafka import TopicPartition
 from pydantic import SecretStr
+from rendezvous_runtime.assignment import co_partitions
 from rendezvous_runtime.errors import DataPlaneError
 from rendezvous_runtime.kafka import consumer_config, producer_config, recovery_config
-from rendezvous_runtime.membership import co_partitions
 
 from tests.support.relay import RelaySettings
 

@@ -8,15 +8,13 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException
 from confluent_kafka import TopicPartition as KafkaPartition
 
+from rendezvous_runtime.assignment import co_partitions, starts_of
 from rendezvous_runtime.clock import Clock
 from rendezvous_runtime.delivery import Offsets
-from rendezvous_runtime.errors import DataPlaneError
-from rendezvous_runtime.offsets import EARLIEST, LATEST, REQUEST_S, ask_offsets, offsets_at, offsets_since
-from rendezvous_runtime.stream import END, RECENT, Handler, SupportsSeek, TopicPartition
+from rendezvous_runtime.offsets import REQUEST_S, ask_offsets
+from rendezvous_runtime.stream import Handler, TopicPartition
 
 _LOG: Final = structlog.get_logger(__name__)
-# How far back a group begins that is new and needs no more than what is still open.
-_RECENT_US: Final = 60_000_000
 # The broker may be away, and then nothing more is to be said to it.
 _LEAVE_US: Final = 1_000_000
 _LEAVE_POLL_S: Final = 0.01
@@ -186,7 +184,7 @@ class Membership:
             return
         self._handler.on_assign(sorted(numbers), self._clock.now())
         self._committed = ask_offsets(lambda: consumer.committed(assigned, timeout=REQUEST_S))
-        starts = self._starts(consumer, assigned)
+        starts = starts_of(consumer, self._handler, self._committed, self._clock.now())
         self._held = [KafkaPartition(*where, offset) for where, offset in starts.items()]
         consumer.assign(self._held)
         self._listener.before_assigned(starts)
@@ -206,46 +204,3 @@ class Membership:
         """Commit nothing: another process may have gone on from what was committed before."""
         _LOG.warning("partitions lost", partitions=sorted({each.partition for each in lost}))
         self.drop()
-
-    def _starts(self, consumer: Consumer, assigned: list[KafkaPartition]) -> dict[TopicPartition, int]:
-        """Return where to go on: what the handler says, what is committed, or the beginning of the log."""
-        places = [(each.topic, each.partition) for each in assigned]
-        lowest = offsets_at(consumer, places, EARLIEST)
-        seek = self._handler.start_offset if isinstance(self._handler, SupportsSeek) else None
-        wanted = {where: seek(where) for where in lowest} if seek else {}
-        highest = offsets_at(consumer, places, LATEST) if END in wanted.values() else {}
-        since_ms = (self._clock.now().wall - _RECENT_US) // 1_000
-        recent = offsets_since(consumer, places, since_ms) if RECENT in wanted.values() else {}
-        starts = {}
-        for where, low in lowest.items():
-            asked, committed = wanted.get(where), self._committed[where]
-            if asked == END:
-                offset = highest[where]
-            elif asked == RECENT:
-                offset = committed if committed >= 0 else recent[where]
-            else:
-                offset = committed if asked is None else asked
-            if 0 <= offset < low:
-                _LOG.error("records deleted before they were read", where=where, first=offset, last=low - 1)
-            starts[where] = max(offset, low)
-        return starts
-
-
-def co_partitions(assigned: Collection[KafkaPartition], topics: Collection[str]) -> frozenset[int]:
-    """
-    Return the partition numbers assigned.
-
-    Raises DataPlaneError if they are not the same in each of *topics*: records that belong together would
-    go to different processes.
-    """
-    by_topic: dict[str, set[int]] = {topic: set() for topic in topics}
-    for each in assigned:
-        by_topic.setdefault(each.topic, set()).add(each.partition)
-    distinct = {frozenset(numbers) for numbers in by_topic.values()}
-    if len(distinct) > 1:
-        found = {topic: sorted(numbers) for topic, numbers in by_topic.items()}
-        raise DataPlaneError(
-            f"partitions are not assigned together: {found}; every process of a group must read the same "
-            "topics, and these must have the same number of partitions"
-        )
-    return next(iter(distinct), frozenset())
