@@ -9,6 +9,7 @@ from rendezvous_control.judging import (
     FINAL_Z,
     INCONCLUSIVE,
     PASS,
+    TO_BEGIN_US,
     Estimates,
     Evidence,
     judge,
@@ -120,7 +121,8 @@ def test_without_a_roll_out_there_is_nothing_to_say() -> None:
 
 
 def test_a_model_that_has_scored_nothing_passes_no_step() -> None:
-    silent = next_step(rolling(gates=()), shown({}, scored=0), START + EVERY)
+    assert next_step(rolling(gates=()), shown({}, scored=0), START + TO_BEGIN_US - 1) is None
+    silent = next_step(rolling(gates=()), shown({}, scored=0), START + TO_BEGIN_US)
     scoring = next_step(rolling(gates=()), shown({}), START + EVERY)
 
     assert silent == StepRollout(

@@ -9,6 +9,7 @@ from rendezvous_contracts.gates import parse_gate
 from rendezvous_contracts.topics import CONTROL
 from rendezvous_control.envelope import open_record
 from rendezvous_control.fold import fold_record
+from rendezvous_control.judging import TO_BEGIN_US
 from rendezvous_control.state import Outcome, RolloutEntry, State
 from rendezvous_operator.decisions import DecisionsError, Read
 from rendezvous_operator.rollout_driver import RolloutDriver, Voice
@@ -303,9 +304,23 @@ def test_after_the_shadow_every_request_counts() -> None:
     assert (said.step, said.verdict) == (1, FAIL)
 
 
+def test_a_shadow_lasts_from_its_first_score_on(world: World) -> None:
+    world.decide(None)
+    world.pass_time(3 * EVERY_US)
+    assert world.turn() == [], "its container is on the way"
+
+    world.decide(5.0)
+    world.pass_time(EVERY_US - 1)
+    assert world.turn() == []
+    assert world.driver.rollouts[0].due_us == world.now_us + 1
+    world.pass_time(1)
+    (said,) = world.turn()
+    assert (said.step, said.verdict) == (0, PASS)
+
+
 def test_a_model_that_never_scores_is_not_rolled_out_without_gates_either(world: World) -> None:
     world.decide(None)
-    world.pass_time(EVERY_US)
+    world.pass_time(TO_BEGIN_US)
     (said,) = world.turn()
 
     assert said.verdict == StepVerdict.STEP_VERDICT_INCONCLUSIVE

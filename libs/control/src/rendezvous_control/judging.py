@@ -19,6 +19,8 @@ INCONCLUSIVE: Final = StepVerdict.STEP_VERDICT_INCONCLUSIVE
 # the end are held to far more than the last one, after Haybittle (1971) and Peto and others (1976).
 EARLY_Z: Final = 4.0
 FINAL_Z: Final = 1.96
+# How long a model may take to score for the first time: its container may have to be started, and to load it.
+TO_BEGIN_US: Final = 300_000_000
 
 # By metric, and with whom it compares.
 Estimates = Mapping[tuple[str, str], Estimate]
@@ -30,7 +32,7 @@ class Evidence:
     What is known of a step: the *requests* that count, on how many the candidate scored, and the estimates.
 
     *estimates* takes how sure to be (z, as bounds has it). *since_us*: when the step began, by the clock of
-    who looks, in microseconds since the epoch.
+    who looks, and for a shadow when it first scored; in microseconds since the epoch.
     """
 
     since_us: int
@@ -100,7 +102,7 @@ def next_step(entry: RouteEntry, evidence: Evidence, now_us: int) -> StepRollout
     rollout = entry.rolling
     if rollout is None:
         return None
-    last = not entry.paused and has_lasted(rollout, evidence, now_us)
+    last = not entry.paused and now_us >= due_us(rollout, evidence)
     judged = judge_step(rollout, evidence, last=last)
     if judged.verdict != FAIL and not last:
         return None
@@ -114,6 +116,7 @@ def verdict_name(verdict: int) -> str:
     return StepVerdict.Name(StepVerdict.ValueType(verdict)).removeprefix("STEP_VERDICT_").lower()
 
 
-def has_lasted(rollout: RolloutEntry, evidence: Evidence, now_us: int) -> bool:
-    """Return whether the current step has lasted as long as the plan says."""
-    return now_us - evidence.since_us >= rollout.plan.every_us
+def due_us(rollout: RolloutEntry, evidence: Evidence) -> int:
+    """Return when the current step has lasted as long as the plan says, in microseconds since the epoch."""
+    is_waiting = rollout.step == 0 and not evidence.scored
+    return evidence.since_us + max(rollout.plan.every_us, TO_BEGIN_US if is_waiting else 0)

@@ -6,7 +6,7 @@ from rendezvous_control.judging import (
     FINAL_Z,
     Estimates,
     Evidence,
-    has_lasted,
+    due_us,
     judge_gate,
     judge_step,
     verdict_name,
@@ -20,7 +20,8 @@ def report_rollout(
     entry: RouteEntry, rollout: RolloutEntry, evidence: Evidence, now_us: int
 ) -> RolloutStatus:
     """Return how the current step of *rollout* does at *now_us*, microseconds since the epoch."""
-    last = not entry.paused and has_lasted(rollout, evidence, now_us)
+    due = due_us(rollout, evidence)
+    last = not entry.paused and now_us >= due
     judged = judge_step(rollout, evidence, last=last)
     estimates = evidence.estimates(FINAL_Z if last else EARLY_Z)
     return RolloutStatus(
@@ -33,7 +34,7 @@ def report_rollout(
         gates=[_gate(gate, estimates) for gate in rollout.plan.gates],
         requests=evidence.requests,
         scored=evidence.scored,
-        due_us=0 if entry.paused else evidence.since_us + rollout.plan.every_us,
+        due_us=0 if entry.paused else due,
     )
 
 

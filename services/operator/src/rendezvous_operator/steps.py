@@ -14,8 +14,8 @@ class Step:
     """
     One step: the decisions under *revision* since *from_us* (microseconds since the epoch).
 
-    As a shadow (*warming*) the model counts, partition by partition, from its first score on: until then its
-    container is on the way, and nobody waits for it.
+    As a shadow (*warming*) the model counts, partition by partition, from its first score on, and the step
+    lasts from then: before, its container is on the way, and nobody waits for it.
     """
 
     began: int
@@ -24,11 +24,18 @@ class Step:
     warming: bool
     measurement: Measurement
     _warm: set[int] = field(default_factory=set)
+    _first_us: int = 0
+
+    @property
+    def since_us(self) -> int:
+        """Since when it lasts, in microseconds since the epoch."""
+        return max(self.from_us, self._first_us)
 
     def begin_again(self) -> None:
         """Forget what was counted."""
         self.measurement = Measurement(self.measurement.contest)
         self._warm.clear()
+        self._first_us = 0
 
     def take(self, partition: int, decision: Decision) -> None:
         """Count *decision*, read from *partition*, if it is of this step."""
@@ -39,6 +46,7 @@ class Step:
             if not self.measurement.has_candidate(decision):
                 return
             self._warm.add(partition)
+            self._first_us = min(self._first_us or answer.answered_at_us, answer.answered_at_us)
         self.measurement.add(decision)
 
 
@@ -80,7 +88,7 @@ class Steps:
         """Return what the step of *route* has shown so far."""
         step = self._steps[route]
         found = step.measurement
-        return Evidence(step.from_us, found.requests, found.scored, found.estimates)
+        return Evidence(step.since_us, found.requests, found.scored, found.estimates)
 
     def untold(self, route: str) -> int:
         """Return how many requests of the step of *route* say nothing of any model."""
