@@ -3,7 +3,8 @@ Counts what became of every request, and judges it. Pure: only what the log and 
 
 An answer is in time if both its own stamp and the broker's (when the record was appended) lie before the
 deadline plus the tolerance; the deadline is counted from the request's stamp in `requests`, so it needs no
-word of the service that is judged. Time after it for which the machine stood still does not count.
+word of the service that is judged. Time for which the machine stood still while a request was under way does
+not count.
 """
 
 from collections import Counter, defaultdict

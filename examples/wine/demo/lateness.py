@@ -12,7 +12,7 @@ _BY_TIMER: Final = SOURCES[Source.SOURCE_GATEWAY]
 
 
 class Late(NamedTuple):
-    """By how many milliseconds an answer missed its deadline; for *still_ms* of them all stood still."""
+    """By how many milliseconds an answer missed its deadline; for *still_ms* the machine had stood still."""
 
     by_ms: float
     still_ms: float = 0.0
@@ -37,7 +37,7 @@ def late_answers(
             continue
         deadline_us, given_us = asked_us + sla_us, _given_us(logged)
         if given_us > deadline_us:
-            still_us = evidence.stood_still_us(deadline_us, given_us)
+            still_us = evidence.stood_still_us(asked_us, given_us)
             yield each, Late((given_us - deadline_us) / 1000, still_us / 1000)
 
 
@@ -45,14 +45,15 @@ def is_overtaken(evidence: Evidence, logged: Logged[Answer], tolerance_ms: float
     """
     Return whether the machine kept *logged* back until the gateway's own timer had answered its caller.
 
-    From the answer in the log to the caller's took no more than *tolerance_ms* beside the standstill.
+    From the answer in the log to the caller's took no more than *tolerance_ms* beside what the machine stood
+    still since the question.
     """
     each = logged.message.id
     reply, asked_us = evidence.replies.get(each), evidence.asked_us.get(each)
     if reply is None or asked_us is None or reply.source != _BY_TIMER:
         return False
     given_us, replied_us = _given_us(logged), asked_us + round(reply.elapsed_ms * 1000)
-    still_us = evidence.stood_still_us(given_us, replied_us)
+    still_us = evidence.stood_still_us(asked_us, replied_us)
     return still_us > 0 and replied_us - given_us - still_us <= tolerance_ms * 1000
 
 

@@ -94,12 +94,13 @@ def test_an_answer_after_the_deadline_and_within_the_tolerance_counts_and_is_sho
     ("until_us", "in_time"),
     [(30_000, True), (29_999, False)],
 )
-def test_what_the_machine_stood_still_after_the_deadline_does_not_count(until_us: int, in_time: bool) -> None:
+def test_what_the_machine_stood_still_since_the_question_does_not_count(until_us: int, in_time: bool) -> None:
     deadline_us = SENT_AT + SLA_US
     still = [
-        Standstill(SENT_AT, deadline_us + 5_000),  # before the deadline it keeps nothing from being in time
-        Standstill(SENT_AT + 20_000, deadline_us),
-        Standstill(deadline_us + 2_000, deadline_us + until_us),
+        Standstill(SENT_AT - 90_000, SENT_AT),
+        Standstill(SENT_AT - 10_000, SENT_AT + 5_000),
+        Standstill(SENT_AT + 2_000, SENT_AT + 4_000),  # another processor, at the same time
+        Standstill(deadline_us + 5_000, deadline_us + until_us),
     ]
     answers = [_answer(0, SLA_US + 30_000 + TOLERANCE_MS * 1000)]
     counts = _counted(replace(_evidence(1), answers=answers, standstills=still))
