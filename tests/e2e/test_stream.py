@@ -43,7 +43,7 @@ SILENT = "wine-silent@1"
 # So long that what a first request costs, on connections that are new, is not what is measured.
 QUIET_SLA_US = 1_000_000
 # How long after its deadline the only request of a stream may be answered, on a machine that tests run on.
-QUIET_TOLERANCE_US = 500_000
+QUIET_TOLERANCE_US = 100_000
 READ_BY = {
     "feature-extractor": (REQUESTS,),
     "model-container": (INPUTS,),

@@ -46,10 +46,9 @@ def shell(script: str, folder: Path, environment: dict[str, str]) -> Iterator[su
             in_session = [each for each in psutil.process_iter(["pid"]) if _session(each.pid) == run.pid]
             for each in in_session:
                 each.send_signal(signal.SIGTERM)
-            psutil.wait_procs(in_session, timeout=20)
-            for each in in_session:
-                if each.is_running():
-                    each.kill()
+            _, left = psutil.wait_procs(in_session, timeout=20)
+            for each in left:
+                each.kill()
             run.wait()
 
 
@@ -81,7 +80,7 @@ def test_every_command_of_the_tutorial_does_what_it_says(tmp_path: Path) -> None
         wait_until(lambda: run.poll() is not None, _LIMIT_S, "the tutorial is done", every_s=0.5)
     output = (tmp_path / "output.txt").read_text()
     assert run.returncode == 0, output
-    told = dict(enumerate(re.split(r"^#\d+$", output, flags=re.MULTILINE)[1:]))
+    told = re.split(r"^#\d+$", output, flags=re.MULTILINE)[1:]
     assert len(told) == len(commands()) == 8, output
     by_default, by_model, rolled, seen = told[2], told[3], told[5], told[6]
     assert "default" in by_default

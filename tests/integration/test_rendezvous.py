@@ -33,7 +33,7 @@ pytestmark = pytest.mark.kafka
 PARTITIONS = 2
 PATIENCE_S = 30.0
 # How much later than its deadline an answer may leave on a machine that runs tests beside it.
-TOLERANCE_US = 500 * MS
+TOLERANCE_US = 100 * MS
 
 
 @pytest.fixture

@@ -30,10 +30,8 @@ def late_answers(
     for each, logged in first.items():
         asked_us = evidence.asked_us.get(each)
         if asked_us is None:
-            yield (
-                each,
-                Late(float("inf")),
-            )  # answered, and yet not in `requests`: nothing says when it was asked
+            # Answered, and yet not in `requests`: nothing says when it was asked.
+            yield each, Late(float("inf"))
             continue
         deadline_us, given_us = asked_us + sla_us, _given_us(logged)
         if given_us > deadline_us:

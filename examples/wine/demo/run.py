@@ -163,7 +163,7 @@ def _judge(
         events=story.events,
         failures=[*failures(counts), *problems(followed, last=_LAST_REVISION), *not_taken],
         behind=quantiles(sender.behind_ms),
-        standstill_ms=[(each.end_us - each.start_us) / 1000 for each in evidence.standstills],
+        standstills=quantiles((each.end_us - each.start_us) / 1000 for each in evidence.standstills),
         first_wine_us=start_us,
         setting=setting,
     )

@@ -102,7 +102,7 @@ def next_step(entry: RouteEntry, evidence: Evidence, now_us: int) -> StepRollout
     rollout = entry.rolling
     if rollout is None:
         return None
-    last = not entry.paused and now_us >= due_us(rollout, evidence)
+    last = is_last_look(entry, rollout, evidence, now_us)
     judged = judge_step(rollout, evidence, last=last)
     if judged.verdict != FAIL and not last:
         return None
@@ -120,3 +120,8 @@ def due_us(rollout: RolloutEntry, evidence: Evidence) -> int:
     """Return when the current step has lasted as long as the plan says, in microseconds since the epoch."""
     is_waiting = rollout.step == 0 and not evidence.scored
     return evidence.since_us + max(rollout.plan.every_us, TO_BEGIN_US if is_waiting else 0)
+
+
+def is_last_look(entry: RouteEntry, rollout: RolloutEntry, evidence: Evidence, now_us: int) -> bool:
+    """Return whether the current step is over at *now_us*, so that whatever is known of it decides."""
+    return not entry.paused and now_us >= due_us(rollout, evidence)

@@ -58,10 +58,10 @@ def starts_of(
         asked = wanted.get(where)
         if asked == END:
             offset = highest[where]
-        elif asked is None or (asked == RECENT and committed[where] >= 0):
-            offset = committed[where]
+        elif asked == RECENT:
+            offset = committed[where] if committed[where] >= 0 else recent[where]
         else:
-            offset = recent[where] if asked == RECENT else asked
+            offset = committed[where] if asked is None else asked
         if 0 <= offset < low:
             _LOG.error("records deleted before they were read", where=where, first=offset, last=low - 1)
         starts[where] = max(offset, low)

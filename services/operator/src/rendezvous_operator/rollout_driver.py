@@ -111,14 +111,14 @@ class RolloutDriver:
 
     def _turn(self, state: State) -> None:
         self._steps.follow(state, self._clock.now().wall)
-        rolling = [(entry, entry.rolling) for entry in state.routes.values() if entry.rolling]
+        rolling = [
+            (entry, rollout) for entry in state.routes.values() if (rollout := entry.rolling) is not None
+        ]
         if not rolling:
             self._rest()
             return
         trouble = self._measure()
-        self.rollouts = [
-            self._judge(state, entry, rollout, trouble) for entry, rollout in rolling if rollout is not None
-        ]
+        self.rollouts = [self._judge(state, entry, rollout, trouble) for entry, rollout in rolling]
 
     def _rest(self) -> None:
         self._decisions.close()

@@ -7,6 +7,7 @@ from rendezvous_control.judging import (
     Estimates,
     Evidence,
     due_us,
+    is_last_look,
     judge_gate,
     judge_step,
     verdict_name,
@@ -20,8 +21,7 @@ def report_rollout(
     entry: RouteEntry, rollout: RolloutEntry, evidence: Evidence, now_us: int
 ) -> RolloutStatus:
     """Return how the current step of *rollout* does at *now_us*, microseconds since the epoch."""
-    due = due_us(rollout, evidence)
-    last = not entry.paused and now_us >= due
+    last = is_last_look(entry, rollout, evidence, now_us)
     judged = judge_step(rollout, evidence, last=last)
     estimates = evidence.estimates(FINAL_Z if last else EARLY_Z)
     return RolloutStatus(
@@ -34,7 +34,7 @@ def report_rollout(
         gates=[_gate(gate, estimates) for gate in rollout.plan.gates],
         requests=evidence.requests,
         scored=evidence.scored,
-        due_us=0 if entry.paused else due,
+        due_us=0 if entry.paused else due_us(rollout, evidence),
     )
 
 

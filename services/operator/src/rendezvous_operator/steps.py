@@ -65,11 +65,10 @@ class Steps:
 
     def follow(self, state: State, now_us: int) -> None:
         """Begin the steps that are new in *state* at *now_us*, and forget those that are over."""
-        rolling = {name: (entry, entry.rolling) for name, entry in state.routes.items() if entry.rolling}
         self._steps = {
             name: self._kept(name, rollout) or _begin(entry, rollout, self._begins_at(rollout, now_us))
-            for name, (entry, rollout) in rolling.items()
-            if rollout is not None
+            for name, entry in state.routes.items()
+            if (rollout := entry.rolling) is not None
         }
         self._has_looked = True
 
