@@ -7,8 +7,8 @@ from typing import Annotated, Final
 
 import typer
 from rendezvous_client.control import ControlReader
-from rendezvous_client.log import EVERYTHING, read_state_at
-from rendezvous_client.status import Heard, StatusReader, read_status
+from rendezvous_client.log import read_state_at
+from rendezvous_client.status import Heard, StatusReader
 from rendezvous_control.state import State
 
 from rendezvous_cli import views
@@ -126,24 +126,19 @@ def services(
 def _list(bootstrap_servers: str, view: Rows, listing: Listing, at: str = "", *, watch: bool = False) -> None:
     if watch and at:
         raise UsageError("--watch shows what changes from now on: leave out --at")
-    if not watch:
-        listing.show(_rows(bootstrap_servers, view, at))
-        return
     kafka, keys = broker(bootstrap_servers), control_keys()
+    if at:
+        with busy("reading the control log"):
+            # What services say, they say of now.
+            rows = view(read_state_at(kafka, read_moment(at, "--at"), keys), {})
+        listing.show(rows)
+        return
+    # Both are opened before the one is folded: the other comes meanwhile.
     with ControlReader(kafka, keys) as control, StatusReader(kafka) as status:
         with busy("reading the control log"):
             rows = view(control.catch_up(), status.catch_up())
         listing.show(rows)
-        while True:
+        while watch:
             time.sleep(_LOOK_S)
             before, rows = rows, view(control.catch_up(), status.catch_up())
             listing.show_changes(before, rows)
-
-
-def _rows(bootstrap_servers: str, view: Rows, at: str) -> list[views.Row]:
-    until = read_moment(at, "--at") if at else EVERYTHING
-    kafka, keys = broker(bootstrap_servers), control_keys()
-    with busy("reading the control log"):
-        # What services say, they say of now.
-        heard = {} if at else read_status(kafka)
-        return view(read_state_at(kafka, until, keys), heard)

@@ -135,14 +135,20 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
 
 def _print_lines(rows: Sequence[Row], columns: Sequence[str]) -> None:
     """Write a line for each row, as wide as it is: thousands are there at once."""
-    lines = [list(columns), *([_cell(row.get(column)) for column in columns] for row in rows)]
-    padded = [_padded(list(cells)) for cells in zip(*lines, strict=True)]
+    padded = [_padded([column, *_cells(rows, column)]) for column in columns]
     sys.stdout.write("".join(["  ".join(line).rstrip() + "\n" for line in zip(*padded, strict=True)]))
+
+
+def _cells(rows: Sequence[Row], column: str) -> list[str]:
+    """Return the cells of *column*, as _cell has each: in one go, for thousands the difference is seen."""
+    values = [row.get(column) for row in rows]
+    texts = [value if type(value) is str else _cell(value) for value in values]
+    return texts if "".join(texts).isprintable() else [_visible(text) for text in texts]
 
 
 def _padded(cells: list[str]) -> list[str]:
     """Return *cells* as wide as the widest of them."""
-    if all(map(str.isascii, cells)):  # as wide as it is long: for thousands the difference is seen
+    if "".join(cells).isascii():  # as wide as it is long: as above
         width = max(map(len, cells))
         return [cell.ljust(width) for cell in cells]
     widths = [cell_len(cell) for cell in cells]

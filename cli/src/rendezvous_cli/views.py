@@ -1,7 +1,7 @@
 """The control state and the services as rows: pure, from what was read to what is shown."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from rendezvous_client.status import Heard
 from rendezvous_contracts.durations import format_duration
@@ -83,11 +83,13 @@ def model_status_row(held: ModelStatus) -> Row:
     }
 
 
-def _model_state(entry: ModelEntry, held: Iterable[ModelStatus]) -> str:
+def _model_state(entry: ModelEntry, held: Sequence[ModelStatus]) -> str:
     if entry.removed:
         return "removed"
+    if not held:
+        return "not loaded"
     counts = Counter(_name(model.state) for model in held)
-    return ", ".join(f"{state} x{count}" for state, count in sorted(counts.items())) or "not loaded"
+    return ", ".join(f"{state} x{count}" for state, count in sorted(counts.items()))
 
 
 def _name(state: int) -> str:
