@@ -1,10 +1,12 @@
 """
 Roll-outs on real processes, under a key ring: the operator drives them, and outlives a kill.
 
-Of the system there is what a request passes: one container scores with all models, the canary's too.
+Of the system there is what a request passes: one container scores with all models, the canary's too, and one
+asks a server that is right and slow.
 """
 
 import json
+import time
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -42,6 +44,7 @@ from tests.support.broker import produce
 from tests.support.control import control, model
 from tests.support.lateness import TOLERANCE_US, blame, extracted, run_queue
 from tests.support.polling import wait_until
+from tests.support.remote_http import Handler, Server
 from tests.support.stacks import (
     CHAMPION,
     FACTORS,
@@ -49,21 +52,27 @@ from tests.support.stacks import (
     check_answers,
     wine_route,
 )
+from tests.support.stalling import RunQueue
 from tests.support.stream import Answers, Load
 
 pytestmark = pytest.mark.kafka
 
 # The models and the route with which the log begins.
-UNSIGNED = 4
+UNSIGNED = 5
 PARTITIONS = 4
 READY_S = 150.0
 SLA_US = 1_000_000
 STARTED = ("feature-extractor", "rendezvous", "operator")
 RATE = 80.0
+WARM = 160
 RETRIES = 5
 PATIENCE_S = 90.0
 # Wine has 8 to 14 % of alcohol: the runner-up lies 0.2 times that from the canary, the champion 0.4 times.
 PLAN = ("--steps", "1%,50%,100%", "--every", "2s", "--gate", "mean_abs_delta(canary)<3")
+# Says what the runner-up says, 250 ms later.
+SLOW = "wine-slow@1"
+SLOW_S = 0.25
+SLOW_GATE = ("--gate", "p99_ms<200")
 
 
 @dataclass
@@ -118,10 +127,12 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
     with pytest.MonkeyPatch.context() as environment:
         environment.setenv("RENDEZVOUS_CONTROL_KEYS", str(ring))
         environment.setenv("RENDEZVOUS_OPERATOR_KEY", str(folder / "operator.pem"))
-        with Broker(folder / "kafka", heap="256m", short_lived=True) as broker:
-            begin(broker)
+        with Server() as slow, Broker(folder / "kafka", heap="256m", short_lived=True) as broker:
+            slow.behave = answer_late
+            begin(broker, slow)
             with Supervisor(folder) as services:
                 start(services, broker, folder)
+                warm_up(broker.bootstrap_servers)
                 given = {
                     "RENDEZVOUS_BOOTSTRAP_SERVERS": broker.bootstrap_servers,
                     "RENDEZVOUS_AUTHOR": "ada",
@@ -130,10 +141,10 @@ def driven(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Driven]:
                 yield Driven(broker, services, ring, given)
 
 
-def begin(broker: Broker) -> None:
-    """Have three models, of which the champion answers on the route wine."""
+def begin(broker: Broker, slow: Server) -> None:
+    """Have three models, of which the champion answers on the route wine, and one that *slow* answers for."""
     create_topics(broker.bootstrap_servers, PARTITIONS)
-    changes: list[Model | Route] = [*map(linear, FACTORS), wine_route(CHAMPION, sla_us=SLA_US)]
+    changes: list[Model | Route] = [*map(linear, FACTORS), remote(slow), wine_route(CHAMPION, sla_us=SLA_US)]
     assert len(changes) == UNSIGNED
     messages = [control(f"c{place}", change).SerializeToString() for place, change in enumerate(changes)]
     produce(broker.bootstrap_servers, CONTROL, messages)
@@ -151,14 +162,45 @@ def linear(name: str) -> Model:
     return made
 
 
+def remote(server: Server) -> Model:
+    """The model that *server* answers for."""
+    called = parse_model_id(SLOW)
+    document = {
+        "url": server.url,
+        "body": {"rows": {"$each": {"alcohol": {"$field": "alcohol"}}}},
+        "rows": "/rows",
+        "outputs": {"quality": "/alcohol"},
+    }
+    made = model(called.name, called.version, json.dumps(document).encode())
+    made.type = "json-http"
+    return made
+
+
+def answer_late(server: Server, handler: Handler) -> None:
+    time.sleep(SLOW_S)
+    rows = [{"alcohol": row["alcohol"] * FACTORS[RUNNER_UP]} for row in server.posts[-1]["rows"]]
+    handler.answer(200, json.dumps({"rows": rows}).encode())
+
+
 def start(services: Supervisor, broker: Broker, folder: Path) -> None:
     container = model_service(parse_model_id(CHAMPION), folder)
     container.env["RENDEZVOUS_MODEL"] = ",".join(FACTORS)
+    slow = model_service(parse_model_id(SLOW), folder)
     core = [each for each in core_services(0, folder, folder) if each.name in STARTED]
     around = Surroundings(broker.bootstrap_servers, folder, "INFO")
-    for each in (*core, container):
+    for each in (*core, container, slow):
         services.start(process_of(each, around, free_port()))
-    services.wait_ready([*STARTED, container.name], READY_S)
+    services.wait_ready([*STARTED, container.name, slow.name], READY_S)
+
+
+def warm_up(bootstrap: str) -> None:
+    """The first answers of processes that have just begun are slow, and no model's merit or fault."""
+    with (
+        Load(bootstrap, PARTITIONS, "warm", rate=RATE, most=WARM) as load,
+        Answers(bootstrap, PARTITIONS) as answers,
+    ):
+        load.join(PATIENCE_S)
+        answers.wait_for_all(load.sent)
 
 
 def _make_key(pem: Path) -> str:
@@ -215,6 +257,30 @@ def test_a_good_model_is_rolled_out_and_a_bad_one_is_taken_back_while_the_operat
     check_taken_back(bad.rollout)
     assert bad.current.route == good.current.route
     check_log(driven)
+    check_answered(bootstrap, load, queue)
+
+
+def test_a_model_that_is_right_and_slow_is_taken_back_as_a_shadow_and_delays_nobody(driven: Driven) -> None:
+    bootstrap = driven.broker.bootstrap_servers
+    with (
+        run_queue(driven.services.status(), driven.broker.pid) as queue,
+        driven.reader() as reader,
+        Load(bootstrap, PARTITIONS, "slowly", rate=RATE) as load,
+    ):
+        before = reader.catch_up().routes["wine"].current.route
+        driven.run("rollout", "wine", "--to", SLOW, *PLAN, *SLOW_GATE)
+        after = follow(driven, reader, has_ended)
+        load.stop()
+
+    assert after.rollout is not None
+    assert (after.rollout.plan.to, after.rollout.step, after.rollout.outcome) == (SLOW, 0, Outcome.FAILED)
+    assert after.rollout.detail.startswith("p99_ms<200: ")
+    assert after.current.route == before
+    check_answered(bootstrap, load, queue)
+
+
+def check_answered(bootstrap: str, load: Load, queue: RunQueue) -> None:
+    """Each was answered once, rightly, and none late but by what the machine held up."""
     with Answers(bootstrap, PARTITIONS) as answers:
         answers.wait_for_all(load.sent)
         check_answers(load, answers)
