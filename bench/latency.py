@@ -6,11 +6,13 @@ from typing import Final
 
 from rendezvous_contracts.topics import ANSWERS, REQUESTS
 from rendezvous_local.process import ProcessSpec
+from rendezvous_local.services import HOST
 from scoring.v1.answer_pb2 import Answer, Source
 
 from bench import records
 from bench.errors import BenchError
 from bench.open_loop import Arrival, OpenLoop, Pace
+from bench.processes import Running
 from bench.results import quantile
 from bench.scale import Scale
 from bench.stand import Stand
@@ -43,8 +45,34 @@ class Hops:
                 raise BenchError(f"a request was not answered by its model within {_HOPS_SLA_US} us")
         bare = _drive(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS, Pace.of(HOPS_PER_S, scale))
         return {
-            **_milliseconds("hops.{}_ms", [each.at_us - each.sent_at_us for each in ours], (50, 99)),
-            **_milliseconds("hops.bare_{}_ms", [each.at_us - each.sent_at_us for each in bare], (50, 99)),
+            **_milliseconds("hops.{}_ms", _latencies(ours), (50, 99)),
+            **_milliseconds("hops.bare_{}_ms", _latencies(bare), (50, 99)),
+        }
+
+
+class Scraping:
+    """The chain of Hops, by itself and while each process of it is asked for metrics ten times a second."""
+
+    name = "scraping"
+
+    def prepare(self, stand: Stand, scale: Scale) -> None:
+        """Write the control log, and warm the broker up."""
+        _prepare(stand, scale)
+
+    def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
+        """Send requests through the same processes, first without and then with who asks."""
+        pace = Pace.of(HOPS_PER_S, scale)
+        specs = _stream(stand)
+        scraper = stand.program("bench.scraper", *map(_metrics_url, specs))
+        with stand.running(*specs) as processes, _loop(stand, REQUESTS, ANSWERS, _HOPS) as loop:
+            _connect(loop, processes)
+            quiet = loop.run(pace)
+            with stand.running(scraper) as (asking,):
+                scraped = loop.run(pace)
+                asking.check()
+        return {
+            **_milliseconds("scraping.{}_ms", _latencies(scraped), (50, 99)),
+            **_milliseconds("scraping.quiet_{}_ms", _latencies(quiet), (50, 99)),
         }
 
 
@@ -101,15 +129,26 @@ def _stream(stand: Stand) -> list[ProcessSpec]:
 def _drive(
     stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str, pace: Pace
 ) -> list[Arrival]:
-    with stand.running(*specs) as processes:
-        for process in processes:
-            process.wait_ready()
-        with OpenLoop(stand, source, target, lambda *asked: records.ask(route, *asked)) as loop:
-            loop.connect(processes)
-            arrivals = loop.run(pace)
+    with stand.running(*specs) as processes, _loop(stand, source, target, route) as loop:
+        _connect(loop, processes)
+        arrivals = loop.run(pace)
         for process in processes:
             process.check()
     return arrivals
+
+
+def _loop(stand: Stand, source: str, target: str, route: str) -> OpenLoop:
+    return OpenLoop(stand, source, target, lambda *asked: records.ask(route, *asked))
+
+
+def _connect(loop: OpenLoop, processes: Sequence[Running]) -> None:
+    for process in processes:
+        process.wait_ready()
+    loop.connect(processes)
+
+
+def _metrics_url(spec: ProcessSpec) -> str:
+    return f"http://{HOST}:{spec.env['RENDEZVOUS_WEB_PORT']}/metrics"
 
 
 def _relays(stand: Stand) -> list[ProcessSpec]:
@@ -129,6 +168,10 @@ def _model(stand: Stand) -> ProcessSpec:
 
 def _rendezvous(stand: Stand) -> ProcessSpec:
     return stand.service("rendezvous", "rendezvous_service")
+
+
+def _latencies(arrivals: Sequence[Arrival]) -> list[int]:
+    return [each.at_us - each.sent_at_us for each in arrivals]
 
 
 def _milliseconds(form: str, us: Sequence[int], percents: Sequence[int]) -> dict[str, float]:
