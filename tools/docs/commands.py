@@ -31,7 +31,7 @@ def _command(command: Any, context: Any) -> Iterator[str]:
         return
     usage = " ".join(command.collect_usage_pieces(context))
     yield from ("```", f"{context.command_path} {usage}", "```")
-    rows = [_row(each) for each in command.params if not getattr(each, "hidden", False)]
+    rows = [_row(each, context) for each in command.params if not getattr(each, "hidden", False)]
     yield from table(("", "Value", "Default", "Meaning"), rows)
 
 
@@ -39,10 +39,9 @@ def _prose(text: str) -> str:
     return " ".join(text.replace("\b", " ").split())
 
 
-def _row(parameter: Any) -> tuple[str, str, str, str]:
+def _row(parameter: Any, context: typer.Context) -> tuple[str, str, str, str]:
     is_argument = parameter.param_type_name == "argument"
-    kind = parameter.type_descriptor.annotation
-    value = parameter.metavar or getattr(kind, "__name__", str(kind))
+    value = parameter.metavar or parameter.make_metavar(context)
     names = [value] if is_argument else [*parameter.opts, *parameter.secondary_opts]
     shown = parameter.show_default
     default = f"({shown})" if isinstance(shown, str) else parameter.default
