@@ -6,7 +6,7 @@ from typing import Final, Protocol
 from bench import containers
 from bench.alone import EngineAlone, MailboxMemory
 from bench.join import FaustJoin, InterpretedJoin, Join
-from bench.latency import Hops, Lateness, Scraping
+from bench.latency import Hops, Lateness, Overload, Scraping
 from bench.loading import LOADING, LowLoad
 from bench.passthrough import PassThrough
 from bench.scale import Scale
@@ -43,7 +43,7 @@ GROUPS: Final[tuple[tuple[Case, ...], ...]] = (
         FaustJoin(),
         MailboxMemory(),
     ),
-    (Hops(), Lateness(), Scraping()),
+    (Hops(), Lateness(), Scraping(), Overload()),
     tuple(map(containers.Container, containers.KINDS)),
     (LowLoad(), *LOADING),
 )

@@ -1,11 +1,15 @@
 """
 A model container whose model costs nothing: python -m bench.constant_model, told like a model container.
 
-It is the real one but for the model: what is measured is the stream, not a model.
+It is the real one but for the model: what is measured is the stream, not a model. With BENCH_ROW_US it takes
+so many microseconds for each row, in which it uses no processor.
 """
 
+import os
+import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from prometheus_client import CollectorRegistry
 from rendezvous_model_container.settings import ContainerSettings
@@ -15,6 +19,8 @@ from rendezvous_runtime.clock import SystemClock
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.shell import ServiceApp, create_service_app, serve
 from scoring.v1.control_pb2 import Model
+
+_ROW_S: Final = int(os.environ.get("BENCH_ROW_US", "0")) / 1_000_000
 
 
 class ConstantModel(ModelRuntime):
@@ -27,6 +33,8 @@ class ConstantModel(ModelRuntime):
 
     def predict(self, rows: Sequence[Row]) -> list[Outputs | Failure]:
         """Return the same for each of *rows*."""
+        if _ROW_S:
+            time.sleep(_ROW_S * len(rows))
         return [{"quality": 5.6}] * len(rows)
 
     def unload(self) -> None:

@@ -24,6 +24,10 @@ SILENT_SLA_US: Final = 50_000
 _HOPS_SLA_US: Final = 5_000_000
 _HOPS: Final = "bench-hops"
 _SILENT: Final = "bench-silent"
+_OVERLOADED: Final = "bench-overloaded"
+_OVERLOADED_SLA_US: Final = 200_000
+_ROW_US: Final = 4_000
+_OVERLOAD: Final = 1.25
 _MODEL: Final = records.MODELS[0]
 _BARE: Final = tuple(f"bare-{hop}" for hop in range(4))
 
@@ -76,6 +80,27 @@ class Scraping:
         }
 
 
+class Overload:
+    """A model that is asked a quarter more than it can score: how many requests it answers all the same."""
+
+    name = "overload"
+
+    def prepare(self, stand: Stand, scale: Scale) -> None:
+        """Write the control log, and warm the broker up."""
+        _prepare(stand, scale)
+
+    def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
+        """Return the share of requests that the model answered; all others got the default."""
+        stream = _extractor(stand), _model(stand, BENCH_ROW_US=str(_ROW_US)), _rendezvous(stand)
+        pace = Pace.of(round(_OVERLOAD * 1_000_000 / _ROW_US), scale)
+        arrivals = _drive(stand, stream, REQUESTS, ANSWERS, _OVERLOADED, pace)
+        sources = [Answer.FromString(arrival.value).source for arrival in arrivals]
+        return {
+            "overload.answered": sources.count(Source.SOURCE_MODEL) / len(sources),
+            "overload.possible": 1 / _OVERLOAD,
+        }
+
+
 class Lateness:
     """Every request waits for models that say nothing, and gets its default at the deadline."""
 
@@ -113,6 +138,7 @@ def _prepare(stand: Stand, scale: Scale) -> None:
         records.control(
             records.route(_HOPS, _HOPS_SLA_US, _MODEL),
             records.route(_SILENT, SILENT_SLA_US, *records.MODELS),
+            records.route(_OVERLOADED, _OVERLOADED_SLA_US, _MODEL),
             models=records.constant_models(),
         )
     )
@@ -162,8 +188,8 @@ def _extractor(stand: Stand) -> ProcessSpec:
     return stand.service("feature-extractor", "rendezvous_feature_extractor")
 
 
-def _model(stand: Stand) -> ProcessSpec:
-    return stand.service("model-container", "bench.constant_model", RENDEZVOUS_MODEL=_MODEL)
+def _model(stand: Stand, **env: str) -> ProcessSpec:
+    return stand.service("model-container", "bench.constant_model", RENDEZVOUS_MODEL=_MODEL, **env)
 
 
 def _rendezvous(stand: Stand) -> ProcessSpec:
