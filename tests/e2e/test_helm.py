@@ -124,6 +124,12 @@ class Wine:
         """Return what the command line says in its pod."""
         return self.cluster.execute(CLI, "rendezvous", *arguments, stdin=stdin)
 
+    def rollout(self) -> dict[str, Any]:
+        """Return how far the roll-out of the route is."""
+        (row,) = json.loads(self.rendezvous("get", "rollouts", "wine", "--output", "json"))
+        found: dict[str, Any] = row
+        return found
+
     def deployment(self, name: str) -> dict[str, Any]:
         """Return how far the operator says a deployment is."""
         rows = json.loads(self.rendezvous("get", "deployments", "--output", "json"))
@@ -236,6 +242,18 @@ def test_a_route_that_the_values_change_is_published(wine: Wine) -> None:
     wine.helm("upgrade", "--set", "routes.wine.description=as the values say")
     assert wine.answered_by(FIRST)["revision"] == 3
     assert wine.rendezvous("history", "wine").count("values ") == 2
+
+
+def test_the_operator_takes_a_roll_out_through_its_gates_and_no_question_goes_unanswered(wine: Wine) -> None:
+    gates = ("--gate", "error_rate<0.2", "--gate", "mean_abs_delta(canary)<2")
+    with wine.asked() as asked:
+        wine.rendezvous("rollout", "wine", "--to", SECOND, "--steps", "10%,100%", "--every", "10s", *gates)
+        wait_until(lambda: wine.rollout()["outcome"] != "running", PATIENCE_S, "it has ended", every_s=1)
+        after = wine.answered_by(SECOND)
+    said = wine.rollout()
+    assert (said["outcome"], said["by"], said["step"]) == ("done", "operator", "2 of 2"), said
+    assert after["revision"] == said["revision"] > 3
+    assert asked.unanswered == []
 
 
 def test_the_operator_runs_a_model_by_control_message_and_it_comes_back_when_it_is_killed(wine: Wine) -> None:
