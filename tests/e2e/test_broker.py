@@ -44,9 +44,15 @@ def test_a_broker_that_comes_back_is_used_again_and_nothing_is_lost(
         callers.stop()
         system.wait_ready()
         again = {each for each in system.services if system.restarts()[each] > restarts[each]}
-        in_log = [each for each, reply in callers.replies.items() if reply.status == 200]
+        # What a gateway answered by itself, and then ended, need not have come to the log.
+        own = "gateway" if "gateway" in again else ""
+        in_log = [
+            each
+            for each, reply in callers.replies.items()
+            if reply.status == 200 and reply.document["source"] != own
+        ]
         with system.answers() as answers:
-            answers.wait_for_all([*load.sent, *([] if "gateway" in again else in_log)])
+            answers.wait_for_all([*load.sent, *in_log])
             system.wait_settled()
             answers.read()
 

@@ -24,6 +24,7 @@ from rendezvous_gateway.server import create_web
 from rendezvous_gateway.settings import GatewaySettings
 from rendezvous_runtime.clock import SystemClock
 from rendezvous_runtime.control_view import ControlView
+from rendezvous_runtime.errors import ServiceError
 from rendezvous_runtime.stream import Send
 from scoring.v1.answer_pb2 import Answer, Source
 from scoring.v1.control_pb2 import Field, Route
@@ -69,18 +70,18 @@ def answer_to(send: Send, **changes: object) -> Arrived:
 
 @dataclass
 class TestLog:
-    """A log that keeps what is sent; *on_send* may answer, *refuse* makes it take nothing."""
+    """A log that keeps what is sent; *on_send* may answer, *refuse* is raised in place of taking anything."""
 
     __test__ = False
 
     sends: list[Send] = field(default_factory=list)
     on_send: Callable[[Send], None] | None = None
-    refuse: str = ""
+    refuse: ServiceError | None = None
     unacknowledged: int = 0
 
     def send(self, sends: Sequence[Send]) -> None:
         if self.refuse:
-            raise BufferError(self.refuse)
+            raise self.refuse
         for send in sends:
             self.sends.append(send)
             if self.on_send is not None:

@@ -6,6 +6,7 @@ from typing import TypedDict
 
 import pytest
 from rendezvous_gateway.problems import KINDS
+from rendezvous_runtime.errors import DataPlaneError, ProducerFullError
 
 from tests.unit.gateway.refusals import ASK, CASES, JSON, STRICT, fields
 from tests.unit.gateway.support import WINE, declared, gateway
@@ -82,9 +83,13 @@ def test_a_gateway_that_cannot_take_more_says_when_to_come_again() -> None:
             assert (response.status, response.headers["Retry-After"]) == (429, "1")
             assert "10 records behind" in await response.text()
             running.log.unacknowledged = 0
-            running.log.refuse = "full"
+            running.log.refuse = ProducerFullError("full")
             response = await running.client.post(ASK, json={"fields": {}})
             assert (response.status, len(running.exchange.desk)) == (429, 0)
+            running.log.refuse = DataPlaneError("the data plane does not run")
+            response = await running.client.post(ASK, json={"fields": {}})
+            assert (response.status, response.headers["Retry-After"]) == (503, "1")
+            assert len(running.exchange.desk) == 0
 
     asyncio.run(scenario())
 

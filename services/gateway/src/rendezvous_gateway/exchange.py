@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Protocol, TypeVar
 
 from rendezvous_runtime.clock import Clock
+from rendezvous_runtime.errors import ProducerFullError, ServiceError
 from rendezvous_runtime.stream import Send
 
 from rendezvous_gateway.admission import Answered, Arrived, Question, Refused, Waiter
@@ -19,7 +20,7 @@ class Log(Protocol):
     """The way to the log, as the data plane gives it."""
 
     def send(self, sends: Sequence[Send]) -> None:
-        """Produce *sends* without waiting; raises if the log takes no more."""
+        """Produce *sends* without waiting; raises ServiceError, a ProducerFullError if the log is full."""
         ...
 
     @property
@@ -144,5 +145,7 @@ class Exchange:
 def _produce(sends: Sequence[Send], log: Log) -> None:
     try:
         log.send(sends)
-    except Exception as error:
+    except ProducerFullError as error:
         raise ProblemError("too-many-requests", f"the log takes no more: {error}", retry_after_s=1) from error
+    except ServiceError as error:
+        raise ProblemError("not-ready", f"the log cannot be written to: {error}", retry_after_s=1) from error
