@@ -32,14 +32,18 @@ _MODEL: Final = records.MODELS[0]
 _BARE: Final = tuple(f"bare-{hop}" for hop in range(4))
 
 
-class Hops:
-    """requests, inputs, scores, answers: three processes between four topics, ours and bare relays."""
-
-    name = "hops"
+class _OnWarmBroker:
+    """What the cases of latency share."""
 
     def prepare(self, stand: Stand, scale: Scale) -> None:
         """Write the control log, and warm the broker up."""
         _prepare(stand, scale)
+
+
+class Hops(_OnWarmBroker):
+    """requests, inputs, scores, answers: three processes between four topics, ours and bare relays."""
+
+    name = "hops"
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Send requests through both, one after the other."""
@@ -54,14 +58,10 @@ class Hops:
         }
 
 
-class Scraping:
+class Scraping(_OnWarmBroker):
     """The chain of Hops, by itself and while each process of it is asked for metrics ten times a second."""
 
     name = "scraping"
-
-    def prepare(self, stand: Stand, scale: Scale) -> None:
-        """Write the control log, and warm the broker up."""
-        _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Send requests through the same processes, first without and then with who asks."""
@@ -80,14 +80,10 @@ class Scraping:
         }
 
 
-class Overload:
+class Overload(_OnWarmBroker):
     """A model that is asked a quarter more than it can score: how many requests it answers all the same."""
 
     name = "overload"
-
-    def prepare(self, stand: Stand, scale: Scale) -> None:
-        """Write the control log, and warm the broker up."""
-        _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Return the share of requests that the model answered; all others got the default."""
@@ -101,14 +97,10 @@ class Overload:
         }
 
 
-class Lateness:
+class Lateness(_OnWarmBroker):
     """Every request waits for models that say nothing, and gets its default at the deadline."""
 
     name = "lateness"
-
-    def prepare(self, stand: Stand, scale: Scale) -> None:
-        """Write the control log, and warm the broker up."""
-        _prepare(stand, scale)
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Return how long after their deadlines answers were made, and how long after they arrived."""
