@@ -133,10 +133,11 @@ def _list(bootstrap_servers: str, view: Rows, listing: Listing, at: str = "", *,
             rows = view(read_state_at(kafka, read_moment(at, "--at"), keys), {})
         listing.show(rows)
         return
-    # Both are opened before the one is folded: the other comes meanwhile.
+    # The control log, which can be long, comes while the services' words are read.
     with ControlReader(kafka, keys) as control, StatusReader(kafka) as status:
         with busy("reading the control log"):
-            rows = view(control.catch_up(), status.catch_up())
+            heard = status.catch_up()
+            rows = view(control.catch_up(), heard)
         listing.show(rows)
         while watch:
             time.sleep(_LOOK_S)

@@ -11,10 +11,6 @@ import typer
 import yaml
 from rendezvous_client.errors import ClientError, TimedOutError
 from rendezvous_contracts.errors import ContractError
-from rich.cells import cell_len
-from rich.console import Console
-from rich.status import Status
-from rich.table import Table
 
 from rendezvous_cli.errors import CliError, UsageError
 
@@ -40,12 +36,21 @@ class Output(StrEnum):
 
 def note(text: str, style: str = "dim") -> None:
     """Write *text* to stderr, for people."""
-    Console(stderr=True).print(_visible(text), style=style, markup=False, highlight=False, soft_wrap=True)
+    from rendezvous_cli.drawing import draw_note  # noqa: PLC0415 Rich takes long to load, and most need none
+
+    draw_note(_visible(text), style)
 
 
-def busy(text: str) -> Status:
-    """Return a spinner on stderr that says *text* while it is entered."""
-    return Console(stderr=True).status(text)
+@contextmanager
+def busy(text: str) -> Iterator[None]:
+    """Show a spinner on stderr that says *text*, to a person who waits there, while this is entered."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rendezvous_cli.drawing import spinner  # noqa: PLC0415 as above
+
+    with spinner(text):
+        yield
 
 
 @contextmanager
@@ -102,10 +107,9 @@ def show_record(record: Row, output: Output) -> None:
     if output is not Output.TABLE:
         show_data(record, output)
         return
-    table = Table(box=None, show_header=False, pad_edge=False)
-    for key, value in record.items():
-        table.add_row(f"[bold]{key}", _escaped(_cell(value)))
-    _stdout().print(table)
+    from rendezvous_cli.drawing import draw_record  # noqa: PLC0415 as above
+
+    draw_record({key: _cell(value) for key, value in record.items()})
 
 
 def show_lines(lines: Iterable[str]) -> None:
@@ -125,12 +129,9 @@ def _print_table(rows: Sequence[Row], columns: Sequence[str]) -> None:
     if not sys.stdout.isatty() or len(rows) > _MOST_FOLDED:
         _print_lines(rows, columns)
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*(_escaped(_cell(row.get(column))) for column in columns))
-    _stdout().print(table)
+    from rendezvous_cli.drawing import draw_table  # noqa: PLC0415 as above
+
+    draw_table(columns, ([_cell(row.get(column)) for column in columns] for row in rows))
 
 
 def _print_lines(rows: Sequence[Row], columns: Sequence[str]) -> None:
@@ -151,14 +152,11 @@ def _padded(cells: list[str]) -> list[str]:
     if "".join(cells).isascii():  # as wide as it is long: as above
         width = max(map(len, cells))
         return [cell.ljust(width) for cell in cells]
+    from rich.cells import cell_len  # noqa: PLC0415 as above
+
     widths = [cell_len(cell) for cell in cells]
     widest = max(widths)
     return [cell + " " * (widest - width) for cell, width in zip(cells, widths, strict=True)]
-
-
-def _stdout() -> Console:
-    # What is piped on must not be cut at the width of a terminal that is not there.
-    return Console() if sys.stdout.isatty() else Console(width=10_000)
 
 
 def _cell(value: object) -> str:
@@ -178,8 +176,3 @@ def _visible(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else "?" for character in text)
-
-
-def _escaped(text: str) -> str:
-    """Return *text* as rich prints it literally."""
-    return text.replace("[", r"\[")
