@@ -1,7 +1,9 @@
 """Four hops of the stream beside four bare ones, and how late the default answers leave."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from rendezvous_contracts.topics import ANSWERS, REQUESTS
@@ -12,10 +14,9 @@ from scoring.v1.answer_pb2 import Answer, Source
 from bench import records
 from bench.errors import BenchError
 from bench.open_loop import Arrival, OpenLoop, Pace
-from bench.processes import Running
-from bench.results import quantile
 from bench.scale import Scale
 from bench.stand import Stand
+from bench.turns import percentile, take_turns
 
 HOPS_PER_S: Final = 500
 SILENT_PER_S: Final = 1_000
@@ -46,15 +47,20 @@ class Hops(_OnWarmBroker):
     name = "hops"
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
-        """Send requests through both, one after the other."""
-        ours = _drive(stand, _stream(stand), REQUESTS, ANSWERS, _HOPS, Pace.of(HOPS_PER_S, scale))
-        for arrival in ours:
-            if Answer.FromString(arrival.value).source != Source.SOURCE_MODEL:
-                raise BenchError(f"a request was not answered by its model within {_HOPS_SLA_US} us")
-        bare = _drive(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS, Pace.of(HOPS_PER_S, scale))
+        """Send requests through both, in turns."""
+        pace = Pace.of_turn(HOPS_PER_S, scale)
+        with (
+            _chain(stand, _stream(stand), REQUESTS, ANSWERS, _HOPS) as ours,
+            _chain(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS) as bare,
+        ):
+            turns = take_turns(
+                lambda: _answered(ours.run(pace)), lambda: _latencies(bare.run(pace)), scale.turns
+            )
         return {
-            **_milliseconds("hops.{}_ms", _latencies(ours), (50, 99)),
-            **_milliseconds("hops.bare_{}_ms", _latencies(bare), (50, 99)),
+            **_milliseconds("hops.{}_ms", turns.first),
+            **_milliseconds("hops.bare_{}_ms", turns.second),
+            "ratios.hops_p50": turns.ratio(50),
+            "ratios.hops_p99": turns.ratio(99),
         }
 
 
@@ -64,19 +70,23 @@ class Scraping(_OnWarmBroker):
     name = "scraping"
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
-        """Send requests through the same processes, first without and then with who asks."""
-        pace = Pace.of(HOPS_PER_S, scale)
+        """Send requests through the same processes, in turns without and with who asks."""
+        pace = Pace.of_turn(HOPS_PER_S, scale)
         specs = _stream(stand)
-        scraper = stand.program("bench.scraper", *map(_metrics_url, specs))
-        with stand.running(*specs) as processes, _loop(stand, REQUESTS, ANSWERS, _HOPS) as loop:
-            _connect(loop, processes)
-            quiet = loop.run(pace)
-            with stand.running(scraper) as (asking,):
-                scraped = loop.run(pace)
+
+        def scraped() -> list[int]:
+            with stand.running(stand.program("bench.scraper", *map(_metrics_url, specs))) as (asking,):
+                latencies = _answered(loop.run(pace))
                 asking.check()
+            return latencies
+
+        with _chain(stand, specs, REQUESTS, ANSWERS, _HOPS) as loop:
+            turns = take_turns(scraped, lambda: _answered(loop.run(pace)), scale.turns)
         return {
-            **_milliseconds("scraping.{}_ms", _latencies(scraped), (50, 99)),
-            **_milliseconds("scraping.quiet_{}_ms", _latencies(quiet), (50, 99)),
+            **_milliseconds("scraping.{}_ms", turns.first),
+            **_milliseconds("scraping.quiet_{}_ms", turns.second),
+            "ratios.scraped_p50": turns.ratio(50),
+            "ratios.scraped_p99": turns.ratio(99),
         }
 
 
@@ -112,8 +122,8 @@ class Lateness(_OnWarmBroker):
         left = [answer.answered_at_us - answer.deadline_us for answer in answers]
         came = [arrival.at_us - answer.deadline_us for arrival, answer in zip(arrivals, answers, strict=True)]
         return {
-            **_milliseconds("default_lateness_ms.{}", left, (50, 99, 100)),
-            **_milliseconds("default_arrival_ms.{}", came, (50, 99, 100)),
+            **_milliseconds("default_lateness_ms.{}", partial(percentile, left), (50, 99, 100)),
+            **_milliseconds("default_arrival_ms.{}", partial(percentile, came), (50, 99, 100)),
         }
 
 
@@ -147,22 +157,26 @@ def _stream(stand: Stand) -> list[ProcessSpec]:
 def _drive(
     stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str, pace: Pace
 ) -> list[Arrival]:
+    with _chain(stand, specs, source, target, route) as loop:
+        return loop.run(pace)
+
+
+@contextmanager
+def _chain(
+    stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str
+) -> Iterator[OpenLoop]:
+    """Run *specs*; what is sent from *source* on to *target*, once all of it works. None of them may end."""
     with stand.running(*specs) as processes, _loop(stand, source, target, route) as loop:
-        _connect(loop, processes)
-        arrivals = loop.run(pace)
+        for process in processes:
+            process.wait_ready()
+        loop.connect(processes)
+        yield loop
         for process in processes:
             process.check()
-    return arrivals
 
 
 def _loop(stand: Stand, source: str, target: str, route: str) -> OpenLoop:
     return OpenLoop(stand, source, target, lambda *asked: records.ask(route, *asked))
-
-
-def _connect(loop: OpenLoop, processes: Sequence[Running]) -> None:
-    for process in processes:
-        process.wait_ready()
-    loop.connect(processes)
 
 
 def _metrics_url(spec: ProcessSpec) -> str:
@@ -188,11 +202,21 @@ def _rendezvous(stand: Stand) -> ProcessSpec:
     return stand.service("rendezvous", "rendezvous_service")
 
 
+def _answered(arrivals: Sequence[Arrival]) -> list[int]:
+    """Return the latencies of *arrivals*; raises BenchError if one is not its model's answer."""
+    for arrival in arrivals:
+        if Answer.FromString(arrival.value).source != Source.SOURCE_MODEL:
+            raise BenchError(f"a request was not answered by its model within {_HOPS_SLA_US} us")
+    return _latencies(arrivals)
+
+
 def _latencies(arrivals: Sequence[Arrival]) -> list[int]:
     return [each.at_us - each.sent_at_us for each in arrivals]
 
 
-def _milliseconds(form: str, us: Sequence[int], percents: Sequence[int]) -> dict[str, float]:
-    """Return quantiles of *us* in milliseconds, each named by *form*; the hundredth is called max."""
+def _milliseconds(
+    form: str, us: Callable[[int], float], percents: Sequence[int] = (50, 99)
+) -> dict[str, float]:
+    """Return quantiles, which *us* has by percent, in ms, each named by *form*; the hundredth is max."""
     named = {form.format("max" if each == 100 else f"p{each}"): each for each in percents}
-    return {name: quantile(us, each / 100) / 1000 for name, each in named.items()}
+    return {name: us(each) / 1000 for name, each in named.items()}

@@ -29,6 +29,7 @@ _PROBE_S: Final = 0.1
 _CONNECT_S: Final = 60.0
 _LAST_S: Final = 10.0
 _POLL_S: Final = 0.1
+_TURN_WARM_UP_S: Final = 0.5
 _SWITCH_S: Final = 0.0005
 
 
@@ -51,6 +52,11 @@ class Pace(NamedTuple):
     def of(cls, per_s: int, scale: Scale) -> Self:
         """Return the pace of a measurement."""
         return cls(per_s, scale.warm_up_s, scale.latency_s)
+
+    @classmethod
+    def of_turn(cls, per_s: int, scale: Scale) -> Self:
+        """Return the pace of one turn of several: what is measured is warm, but for the first moment."""
+        return cls(per_s, _TURN_WARM_UP_S, scale.turn_s)
 
 
 class OpenLoop:

@@ -34,9 +34,6 @@ RATIOS: Final = (
     Ratio("ratios.join_messages_to_quix", "join_messages_per_s", "quix_passthrough_per_s"),
     Ratio("ratios.join_messages_to_bytewax", "join_messages_per_s", "bytewax_passthrough_per_s"),
     Ratio("ratios.join_messages_to_confluent", "join_messages_per_s", "confluent_passthrough_per_s"),
-    Ratio("ratios.hops_p50", "hops.p50_ms", "hops.bare_p50_ms"),
-    Ratio("ratios.hops_p99", "hops.p99_ms", "hops.bare_p99_ms"),
-    Ratio("ratios.scraped_p99", "scraping.p99_ms", "scraping.quiet_p99_ms"),
     *(
         Ratio(
             f"ratios.container_{kind}", f"containers.{kind}_rows_per_s", f"containers.{kind}_bare_rows_per_s"

@@ -12,7 +12,8 @@ class Scale:
     The sizes of one run.
 
     *repeats*: how often each figure is taken. *latency_s*: how long, in seconds, requests are sent at a
-    steady pace, after *warm_up_s*, to a broker that was itself warmed up for *broker_warm_up_s*.
+    steady pace, after *warm_up_s*, to a broker that was itself warmed up for *broker_warm_up_s*; what is
+    compared takes *turns* of *turn_s* seconds.
     *evaluator_s*: how long, in seconds, an evaluator is asked in a bare loop; *large_mb*: the size
     of a model that is loaded beside others, in MB. The others count what is
     written beforehand to be caught up with.
@@ -30,6 +31,8 @@ class Scale:
     broker_warm_up_s: float
     warm_up_s: float
     latency_s: float
+    turns: int
+    turn_s: float
 
 
 FULL: Final = Scale(
@@ -45,6 +48,8 @@ FULL: Final = Scale(
     broker_warm_up_s=6.0,
     warm_up_s=2.0,
     latency_s=8.0,
+    turns=8,
+    turn_s=2.0,
 )
 # Shows that everything runs; its figures are no results.
 QUICK: Final = Scale(
@@ -60,4 +65,6 @@ QUICK: Final = Scale(
     broker_warm_up_s=2.0,
     warm_up_s=1.0,
     latency_s=2.0,
+    turns=2,
+    turn_s=1.0,
 )

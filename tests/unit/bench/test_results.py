@@ -33,7 +33,7 @@ def test_ratios_are_between_medians() -> None:
 
 def test_a_dot_in_a_name_makes_a_group() -> None:
     results = Results()
-    results.add({"hops.p50_ms": 1.5, "hops.bare_p50_ms": 1.2})
+    results.add({"hops.p50_ms": 1.5, "hops.bare_p50_ms": 1.2, "ratios.hops_p50": 1.25})
 
     found = document(results, {})
 
