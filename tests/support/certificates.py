@@ -11,8 +11,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 
-def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
-    """Write cert.pem and key.pem to *folder* and return their paths; *names* are of the DNS."""
+def write_certificate(folder: Path, *names: str, password: str = "") -> tuple[Path, Path]:
+    """
+    Write cert.pem and key.pem to *folder* and return their paths; *names* are of the DNS.
+
+    *password*: encrypts the key.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
     known = [x509.IPAddress(ip_address("127.0.0.1")), *map(x509.DNSName, names)]
@@ -31,10 +35,11 @@ def write_certificate(folder: Path, *names: str) -> tuple[Path, Path]:
     )
     paths = folder / "cert.pem", folder / "key.pem"
     paths[0].write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    locked = (
+        serialization.BestAvailableEncryption(password.encode()) if password else serialization.NoEncryption()
+    )
     paths[1].write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, locked)
     )
     return paths
 

@@ -80,8 +80,9 @@ class Kafka:
         }
 
     def _note(self, error: KafkaError) -> None:
-        # What fails for this says only that nothing has answered in time.
-        if error.code() in _NOT_LET_IN:
+        # What fails for this says only that nothing has answered in time. A broker that misses a certificate
+        # says so after the handshake, and the library calls it a broken connection.
+        if error.code() in _NOT_LET_IN or _ALERT in error.str():
             self._refusals.append(error.str())
 
     def explain(self, error: KafkaException | KafkaError, topic: str) -> ClientError:
@@ -118,6 +119,7 @@ _NOT_LET_IN: Final = frozenset(
         KafkaError._SSL,  # noqa: SLF001 as above
     }
 )
+_ALERT: Final = "tls alert"
 _MISSING: Final = frozenset(
     {
         KafkaError.UNKNOWN_TOPIC_OR_PART,
