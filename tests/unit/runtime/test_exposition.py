@@ -1,11 +1,11 @@
-"""A scrape is rendered in pieces, and is the same as one that is rendered whole."""
+"""A scrape is rendered in pieces as it would be whole, and shown to all who ask within a second."""
 
 import asyncio
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from prometheus_client.exposition import generate_latest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from rendezvous_runtime.exposition import expose
+from rendezvous_runtime.exposition import FRESH_S, Page, expose
 
 OPEN = "application/openmetrics-text;version=1.0.0"
 
@@ -65,3 +65,34 @@ def test_others_have_their_turn_between_two_pieces() -> None:
 
     asyncio.run(scenario())
     assert turns >= 6
+
+
+def test_what_was_rendered_is_shown_until_it_is_a_second_old() -> None:
+    found, clock = CollectorRegistry(), [0.0]
+    some = Counter("rendezvous_some", "Some.", registry=found)
+    page = Page(found, lambda: clock[0])
+
+    async def seen(at_s: float, accept: str = "") -> bytes:
+        clock[0] = at_s
+        return (await page.show(accept)).body.splitlines()[-1]
+
+    async def scenario() -> list[bytes]:
+        some.inc()
+        first = await seen(10.0)
+        some.inc()
+        return [first, await seen(10.0 + 0.9 * FRESH_S), await seen(10.0 + FRESH_S)]
+
+    assert asyncio.run(scenario()) == [b"rendezvous_some_total 1.0"] * 2 + [b"rendezvous_some_total 2.0"]
+
+
+def test_who_asks_while_it_is_rendered_gets_the_same_and_each_the_form_that_it_asks_for() -> None:
+    found = registry()
+
+    async def scenario() -> list[tuple[bytes, str]]:
+        page = Page(found)
+        return await asyncio.gather(*(page.show(accept) for accept in ("", OPEN, "")))
+
+    first, opened, again = asyncio.run(scenario())
+    assert first is again
+    assert first == asyncio.run(expose(found, ""))
+    assert opened == asyncio.run(expose(found, OPEN))

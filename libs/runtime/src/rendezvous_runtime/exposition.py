@@ -1,13 +1,16 @@
 """
-What Prometheus is shown, rendered in small pieces.
+What Prometheus is shown, rendered in small pieces, and not for each who asks.
 
 A scrape is Python work in a process whose data thread needs the interpreter too. Between two pieces of some
 samples the event loop does what else is due, and the interpreter is let go; so a scrape, however long, keeps
-nobody waiting for longer than one piece takes.
+nobody waiting for longer than one piece takes. What was rendered is shown to all who ask within a second: the
+work does not grow with the number of scrapers, nor with their haste.
 """
 
 import asyncio
-from collections.abc import Iterator
+import math
+import time
+from collections.abc import Callable, Iterator
 from typing import Final, NamedTuple
 
 from prometheus_client import CollectorRegistry
@@ -15,6 +18,7 @@ from prometheus_client.core import Metric
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.samples import Sample
 
+FRESH_S: Final = 1.0
 _PIECE: Final = 50
 _EOF: Final = b"# EOF\n"
 
@@ -24,6 +28,28 @@ class Exposed(NamedTuple):
 
     body: bytes
     content_type: str
+
+
+class Page:
+    """The metrics of *registry* as they were at most FRESH_S ago, by *now*, in seconds."""
+
+    def __init__(self, registry: CollectorRegistry, now: Callable[[], float] = time.monotonic) -> None:
+        self._registry = registry
+        self._now = now
+        self._lock = asyncio.Lock()
+        # By content type: when it was begun, and what came of it.
+        self._rendered: dict[str, tuple[float, Exposed]] = {}
+
+    async def show(self, accept: str) -> Exposed:
+        """Return all metrics in the form that the header *accept* asks for, as expose does."""
+        _, form = choose_encoder(accept)
+        async with self._lock:
+            began = self._now()
+            at, page = self._rendered.get(form, (-math.inf, None))
+            if page is None or began - at >= FRESH_S:
+                page = await expose(self._registry, accept)
+                self._rendered[form] = began, page
+            return page
 
 
 async def expose(registry: CollectorRegistry, accept: str) -> Exposed:

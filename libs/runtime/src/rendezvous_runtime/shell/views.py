@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry
 from rendezvous_control.state import State
 from scoring.v1.status_pb2 import Status
 
-from rendezvous_runtime.exposition import expose
+from rendezvous_runtime.exposition import Page
 from rendezvous_runtime.health import Readiness
 from rendezvous_runtime.shell.state_json import (
     Json,
@@ -51,6 +51,7 @@ class Shown(Protocol):
 
 def views(shown: Shown) -> dict[str, _Handler]:
     """Return the handler of each path."""
+    page = Page(shown.registry)
 
     async def live(view: View, _: Request) -> Response:
         return view.json({"live": shown.live}, status=200 if shown.live else 503)
@@ -60,7 +61,7 @@ def views(shown: Shown) -> dict[str, _Handler]:
         return view.json({"ready": is_ready, "waiting_for": detail or None}, status=200 if is_ready else 503)
 
     async def metrics(view: View, request: Request) -> Response:
-        body, content_type = await expose(shown.registry, request.headers.get("Accept", ""))
+        body, content_type = await page.show(request.headers.get("Accept", ""))
         return view.bytes(body, headers={"Content-Type": content_type})
 
     async def model(view: View, _: Request, name: str, version: str) -> Response:
