@@ -73,15 +73,15 @@ class Scraping(_OnWarmBroker):
         """Send requests through the same processes, in turns without and with who asks."""
         pace = Pace.of_turn(HOPS_PER_S, scale)
         specs = _stream(stand)
+        scraper = stand.program("bench.scraper", *map(_web_door, specs))
+        with _chain(stand, specs, REQUESTS, ANSWERS, _HOPS) as loop, stand.running(scraper) as (asking,):
 
-        def scraped() -> list[int]:
-            with stand.running(stand.program("bench.scraper", *map(_metrics_url, specs))) as (asking,):
-                latencies = _answered(loop.run(pace))
-                asking.check()
-            return latencies
+            def quiet() -> list[int]:
+                with asking.suspended():
+                    return _answered(loop.run(pace))
 
-        with _chain(stand, specs, REQUESTS, ANSWERS, _HOPS) as loop:
-            turns = take_turns(scraped, lambda: _answered(loop.run(pace)), scale.turns)
+            turns = take_turns(lambda: _answered(loop.run(pace)), quiet, scale.turns)
+            asking.check()
         return {
             **_milliseconds("scraping.{}_ms", turns.first),
             **_milliseconds("scraping.quiet_{}_ms", turns.second),
@@ -179,8 +179,8 @@ def _loop(stand: Stand, source: str, target: str, route: str) -> OpenLoop:
     return OpenLoop(stand, source, target, lambda *asked: records.ask(route, *asked))
 
 
-def _metrics_url(spec: ProcessSpec) -> str:
-    return f"http://{HOST}:{spec.env['RENDEZVOUS_WEB_PORT']}/metrics"
+def _web_door(spec: ProcessSpec) -> str:
+    return f"{HOST}:{spec.env['RENDEZVOUS_WEB_PORT']}"
 
 
 def _relays(stand: Stand) -> list[ProcessSpec]:

@@ -59,6 +59,15 @@ class Running:
                 )
             time.sleep(_POLL_S)
 
+    @contextmanager
+    def suspended(self) -> Iterator[None]:
+        """Keep it from running until the block ends."""
+        self._process.suspend()
+        try:
+            yield
+        finally:
+            self._process.resume()
+
     def end(self) -> None:
         """Ask it to end, and kill it and all that it started once its grace is over."""
         with suppress(ProcessLookupError):
