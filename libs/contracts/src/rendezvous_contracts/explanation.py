@@ -14,7 +14,7 @@ from rendezvous_contracts.explanation_tiers import Came, Known, TierReason, expl
 _STATUSES: Mapping[int, str] = {
     ScoreStatus.SCORE_STATUS_FAILED: "failed",
     ScoreStatus.SCORE_STATUS_INVALID_INPUT: "could not take this input",
-    ScoreStatus.SCORE_STATUS_EXPIRED: "began too late and did not score",
+    ScoreStatus.SCORE_STATUS_EXPIRED: "had no time left and did not score",
     ScoreStatus.SCORE_STATUS_NOT_READY: "was not ready",
 }
 

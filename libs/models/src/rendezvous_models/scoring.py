@@ -57,12 +57,16 @@ class Batch:
     work: Sequence[Work]
     #: Of each input, why it does not fit the model; empty where it does.
     problems: Sequence[str]
+    #: Whether the model could not score them in time, so that it is not asked.
+    hopeless: bool = False
 
     @classmethod
-    def of(cls, name: str, model: ReadyModel | None, work: Sequence[Work]) -> "Batch":
+    def of(
+        cls, name: str, model: ReadyModel | None, work: Sequence[Work], *, hopeless: bool = False
+    ) -> "Batch":
         """Return *work* as a batch, its rows held against the fields of *model*."""
         problem = model.validator.problem if model else _no_problem
-        return cls(name, model, work, [problem(each.row) for each in work])
+        return cls(name, model, work, [problem(each.row) for each in work], hopeless)
 
 
 class Scored(NamedTuple):
@@ -75,6 +79,10 @@ class Scored(NamedTuple):
 
 
 _EXPIRED: Final = Refusal(ScoreStatus.SCORE_STATUS_EXPIRED, "the deadline had passed")
+_HOPELESS: Final = Refusal(
+    ScoreStatus.SCORE_STATUS_EXPIRED,
+    "the deadline would have passed: the model is asked more than it can score",
+)
 _NOT_READY: Final = Refusal(ScoreStatus.SCORE_STATUS_NOT_READY, "the model is not ready here")
 _INVALID: Final = ScoreStatus.SCORE_STATUS_INVALID_INPUT
 
@@ -127,8 +135,9 @@ def _runtime(batch: Batch) -> ModelRuntime | None:
 def _refused(batch: Batch, runtime: ModelRuntime | None, wall_us: int) -> list[Refusal | None]:
     if runtime is None:
         return [_NOT_READY] * len(batch.work)
+    otherwise = _HOPELESS if batch.hopeless else None
     return [
-        _EXPIRED if work.deadline_us <= wall_us else Refusal(_INVALID, problem) if problem else None
+        _EXPIRED if work.deadline_us <= wall_us else Refusal(_INVALID, problem) if problem else otherwise
         for work, problem in zip(batch.work, batch.problems, strict=True)
     ]
 

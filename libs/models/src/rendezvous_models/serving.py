@@ -9,10 +9,11 @@ its request pins.
   that nobody asked for is ignored by the join, and a failure may only say that the model is another route's.
 - Revision 0 (no such route) or an input with a problem: nobody scores; the rendezvous answers by itself.
 
-A deadline that has passed when the model would begin gives an EXPIRED score, an assigned model that is not
-ready NOT_READY, features that do not fit INVALID_INPUT, and a model that fails FAILED: always a score. Only
-an input whose mailbox closed a minute ago or earlier is counted and no more: a container that is new, or
-long away, would flood the log with what nobody waits for.
+A deadline that has passed when the model would begin gives an EXPIRED score, and so does one that would pass
+before it has ended: a model that is asked more than it can score takes those that it can still score in time.
+An assigned model that is not ready gives NOT_READY, features that do not fit INVALID_INPUT, and a model that
+fails FAILED: always a score. Only an input whose mailbox closed a minute ago or earlier is counted and no
+more: a container that is new, or long away, would flood the log with what nobody waits for.
 """
 
 from collections import defaultdict
@@ -33,6 +34,7 @@ from rendezvous_runtime.traced import trace_id_of
 from scoring.v1.input_pb2 import InputFrame
 from scoring.v1.score_pb2 import ScoreStatus
 
+from rendezvous_models.cost import in_time
 from rendezvous_models.score_messages import ASKED, FAILED, ScoreWriter, sends
 from rendezvous_models.scoring import Batch, Refusal, Scored, Work, score
 from rendezvous_models.shelf import ReadyModels, Shelf
@@ -95,7 +97,7 @@ class ScoringHandler:
         found: list[Send] = []
         with self._shelf.open() as ready:
             work = self._sort(records, ready, now, found)
-            for batches in zip_longest(*(self._batches(name, ready, work[name]) for name in work)):
+            for batches in zip_longest(*(self._batches(name, ready, work[name], now) for name in work)):
                 for scored in score([batch for batch in batches if batch], self._clock):
                     found.extend(self._told(scored, now))
         return found
@@ -154,13 +156,18 @@ class ScoringHandler:
         key = record.key() or parsed.id.encode()
         return Work(record.partition(), key, trace, parsed, self._features.read(parsed.features), named)
 
-    def _batches(self, name: str, ready: ReadyModels, work: Sequence[Work]) -> Iterator[Batch]:
-        """Yield *work* in parts that the model can be given at once."""
+    def _batches(self, name: str, ready: ReadyModels, work: Sequence[Work], now: Now) -> Iterator[Batch]:
+        """Yield *work* in parts that the model can be given at once, and what there is no time for in one."""
         model = ready.get(name)
+        hopeless: Sequence[Work] = ()
         if model is None:
             self._shelf.ask(name)
+        else:
+            work, hopeless = in_time(work, model.cost, now.wall)
         for start in range(0, len(work), self._max_batch):
             yield Batch.of(name, model, work[start : start + self._max_batch])
+        if hopeless:
+            yield Batch.of(name, model, hopeless, hopeless=True)
 
     def _told(self, scored: Scored, now: Now) -> Iterator[Send]:
         """Count *scored*, and return what to send of it."""
@@ -176,6 +183,7 @@ class ScoringHandler:
         asked = sum(map(statuses.count, ASKED))
         if model is not None and asked:
             model.usage.add(asked, statuses.count(FAILED), scored.took_us)
+            model.cost.learn(asked, scored.took_us)
 
     def _count_latencies(self, scored: Scored, ended: Now) -> None:
         work = scored.batch.work

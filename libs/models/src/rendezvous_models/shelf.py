@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from rendezvous_models.contract import ModelRuntime
+from rendezvous_models.cost import Cost
 from rendezvous_models.usage import UsageCounter
 from rendezvous_models.validation import InputValidator
 from rendezvous_models.warmup import NOT_MEASURED, Latency
@@ -21,6 +22,7 @@ class ReadyModel:
     validator: InputValidator
     latency: Latency = NOT_MEASURED
     usage: UsageCounter = field(default_factory=UsageCounter)
+    cost: Cost = field(default_factory=Cost)
 
 
 ReadyModels = Mapping[str, ReadyModel]

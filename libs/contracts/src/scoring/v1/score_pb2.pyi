@@ -32,7 +32,7 @@ class _ScoreStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ScoreStat
     SCORE_STATUS_INVALID_INPUT: _ScoreStatus.ValueType  # 3
     """The input does not fit the model's declared fields; error names the field."""
     SCORE_STATUS_EXPIRED: _ScoreStatus.ValueType  # 4
-    """The deadline had passed before the model began, so it did not."""
+    """The deadline had passed before the model began, or would have before it ended, so it was not asked."""
     SCORE_STATUS_NOT_READY: _ScoreStatus.ValueType  # 5
     """The model is assigned to this container and is not ready."""
 
@@ -46,7 +46,7 @@ SCORE_STATUS_FAILED: ScoreStatus.ValueType  # 2
 SCORE_STATUS_INVALID_INPUT: ScoreStatus.ValueType  # 3
 """The input does not fit the model's declared fields; error names the field."""
 SCORE_STATUS_EXPIRED: ScoreStatus.ValueType  # 4
-"""The deadline had passed before the model began, so it did not."""
+"""The deadline had passed before the model began, or would have before it ended, so it was not asked."""
 SCORE_STATUS_NOT_READY: ScoreStatus.ValueType  # 5
 """The model is assigned to this container and is not ready."""
 Global___ScoreStatus: _TypeAlias = ScoreStatus  # noqa: Y015
