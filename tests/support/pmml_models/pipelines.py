@@ -33,16 +33,18 @@ def _bins(**attributes: object) -> str:
     )
 
 
-def _map(**attributes: object) -> str:
+def _map(prefix: str = "", /, **attributes: object) -> str:
+    """Colours as numbers; JPMML's exporters write the columns with the *prefix* data:."""
     table = "".join(
-        xml.tag("row", xml.tag("in", colour), xml.tag("out", value))
+        xml.tag("row", xml.tag(f"{prefix}in", colour), xml.tag(f"{prefix}out", value))
         for colour, value in zip(COLOURS[:2], ("1.5", "2.5"), strict=True)
     )
+    space = {"xmlns:data": "http://jpmml.org/jpmml-model/InlineTable"} if prefix else {}
     return xml.tag(
         "MapValues",
-        xml.tag("FieldColumnPair", field="colour", column="in"),
-        xml.tag("InlineTable", table),
-        outputColumn="out",
+        xml.tag("FieldColumnPair", field="colour", column=f"{prefix}in"),
+        xml.tag("InlineTable", table, **space),
+        outputColumn=f"{prefix}out",
         **attributes,
     )
 
@@ -168,6 +170,7 @@ def _expressions() -> dict[str, str]:
         attributes = {"mapMissingTo": missing, "defaultValue": default, "dataType": "integer"}
         found[f"Discretize {missing} {default}"] = _bins(**attributes)
         found[f"MapValues {missing} {default}"] = _map(**{**attributes, "dataType": "double"})
+    found["MapValues with a prefix"] = _map("data:", dataType="double")
     return found
 
 

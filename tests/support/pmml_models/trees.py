@@ -1,6 +1,6 @@
 """Trees, alone and in ensembles."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from sklearn.ensemble import (
@@ -24,8 +24,20 @@ def _cut(name: str, threshold: float, operator: str) -> str:
     return xml.simple(name, operator, largest_double(threshold))
 
 
-def node(tree: Any, names: Sequence[str], classes: Sequence[str], place: int = 0, predicate: str = "") -> str:
-    """Return a fitted tree's node: it lists the classes of its samples, the most frequent first."""
+def node(
+    tree: Any,
+    names: Sequence[str],
+    classes: Sequence[str],
+    place: int = 0,
+    predicate: str = "",
+    *,
+    lean: bool = False,
+) -> str:
+    """
+    Return a fitted tree's node: it lists the classes of its samples, the most frequent first.
+
+    *lean*: without a leaf that comes last, so that the node above predicts where that would.
+    """
     left, right = int(tree.children_left[place]), int(tree.children_right[place])
     shares = tree.value[place][0]
     count = float(tree.weighted_n_node_samples[place])
@@ -44,8 +56,9 @@ def node(tree: Any, names: Sequence[str], classes: Sequence[str], place: int = 0
         score = float(shares[0])
     if left >= 0:
         cut = float(tree.threshold[place])
-        inside += node(tree, names, classes, left, _cut(name, cut, "lessOrEqual"))
-        inside += node(tree, names, classes, right, _cut(name, cut, "greaterThan"))
+        inside += node(tree, names, classes, left, _cut(name, cut, "lessOrEqual"), lean=lean)
+        if not lean or tree.children_left[right] >= 0:
+            inside += node(tree, names, classes, right, _cut(name, cut, "greaterThan"), lean=lean)
     larger = left if tree.n_node_samples[left] > tree.n_node_samples[right] else right
     return xml.tag(
         "Node", inside, id=place, score=score, recordCount=count, defaultChild=larger if left >= 0 else None
@@ -53,7 +66,13 @@ def node(tree: Any, names: Sequence[str], classes: Sequence[str], place: int = 0
 
 
 def tree_model(
-    tree: Any, data: Training, classes: Sequence[str], output: str = "", **attributes: object
+    tree: Any,
+    data: Training,
+    classes: Sequence[str],
+    output: str = "",
+    *,
+    lean: bool = False,
+    **attributes: object,
 ) -> str:
     """Return a TreeModel of a fitted tree."""
     target = "grade" if classes else "quality"
@@ -62,7 +81,7 @@ def tree_model(
         "TreeModel",
         xml.schema(data.names, target),
         xml.outputs(output) if output else "",
-        node(tree, data.names, classes),
+        node(tree, data.names, classes, lean=lean),
         functionName=function,
         **attributes,
     )
@@ -101,8 +120,6 @@ def single() -> Iterator[Case]:
         yield Case(f"tree {version}", xml.document(dictionary(data), tree, version=version), rows()[:200])
     for strategy in _MISSING:
         for last in ("returnNullPrediction", "returnLastPrediction"):
-            if strategy == "nullPrediction" and last == "returnLastPrediction":
-                continue
             tree = tree_model(
                 fitted.tree_,
                 data,
@@ -112,6 +129,56 @@ def single() -> Iterator[Case]:
                 noTrueChildStrategy=last,
             )
             yield Case(f"tree {strategy} {last}", xml.document(dictionary(data), tree), gaps(rows(), 0.05))
+    yield from lean_trees(shown)
+
+
+# As Spark's and scikit-learn's exporters write trees.
+_LEAN: Mapping[str, str] = {
+    "missingValueStrategy": "nullPrediction",
+    "noTrueChildStrategy": "returnLastPrediction",
+}
+
+
+def lean_trees(shown: str) -> Iterator[Case]:
+    """Yield trees in which a node predicts where none of its children is true."""
+    data = training()
+    fitted = DecisionTreeClassifier(max_depth=6, random_state=1).fit(data.x, data.grade)
+    classes = [str(label) for label in fitted.classes_]
+    tree = tree_model(fitted.tree_, data, classes, shown, lean=True, **_LEAN)
+    yield Case("lean tree", xml.document(dictionary(data), tree), gaps(rows(), 0.05))
+    forest = RandomForestRegressor(12, max_depth=6, random_state=1).fit(data.x, data.y)
+    trees = [tree_model(each.tree_, data, (), lean=True, **_LEAN) for each in forest.estimators_]
+    model = ensemble("average", trees, "quality", xml.predicted())
+    yield Case("lean forest", xml.document(dictionary(data), model), gaps(rows(), 0.01))
+    yield Case("flat tree", xml.document(dictionary(data), flat_tree()), gaps(rows(), 0.2))
+
+
+def flat_tree() -> str:
+    """Return a tree with children that look at one field after another, the last of some at none."""
+
+    def leaf(score: float, predicate: str) -> str:
+        return xml.tag("Node", predicate, score=score)
+
+    inner = xml.tag(
+        "Node",
+        xml.simple("alcohol", "lessOrEqual", 11.0),
+        leaf(1.0, xml.simple("pH", "lessOrEqual", 3.2)),
+        leaf(2.0, xml.simple("pH", "greaterThan", 3.5)),
+        leaf(3.0, xml.simple("density", "lessOrEqual", 0.9966)),
+        leaf(4.0, xml.simple("sulphates", "lessOrEqual", 0.6)),
+        score=5.0,
+    )
+    root = xml.tag(
+        "Node",
+        "<True/>",
+        leaf(6.0, xml.simple("chlorides", "greaterThan", 0.1)),
+        inner,
+        leaf(7.0, xml.simple("density", "lessOrEqual", 0.995)),
+        leaf(8.0, "<True/>"),
+        score=9.0,
+    )
+    schema, output = xml.schema(training().names, "quality"), xml.outputs(xml.predicted())
+    return xml.tag("TreeModel", schema, output, root, functionName="regression", **_LEAN)
 
 
 def ensembles() -> Iterator[Case]:

@@ -137,8 +137,12 @@ _DERIVE = "TransformationDictionary"
         (_tree(missingValueStrategy="weightedConfidence"), "weightedConfidence"),
         (_tree(missingValueStrategy="aggregateNodes"), "aggregateNodes"),
         (
-            _tree(missingValueStrategy="nullPrediction", noTrueChildStrategy="returnLastPrediction"),
-            "both nullPrediction",
+            _tree(
+                xml.tag("Node", "<True/>", xml.tag("Node", xml.simple("x", "isMissing")), score="a"),
+                missingValueStrategy="nullPrediction",
+                noTrueChildStrategy="returnLastPrediction",
+            ),
+            "several parts or isMissing",
         ),
         (_classifier("RegressionModel", _TABLE * 3, normalizationMethod="logit"), "3 classes and logit"),
         (_classifier("NearestNeighborModel"), "a NearestNeighborModel"),

@@ -66,6 +66,21 @@ def join_array_lines(root: Element) -> None:
             each.text = re.sub(r"[\t\r\n]+", " ", each.text).strip()
 
 
+def call_columns_as_elements(root: Element) -> None:
+    """
+    A column is named as its elements are written, prefix and all, as in "data:input".
+
+    The elements have been read without their prefixes, so the names lose theirs.
+    """
+    for table in root.iter("MapValues"):
+        named = [(pair, "column") for pair in table.iterfind("FieldColumnPair")] + [(table, "outputColumn")]
+        columns = [(each, name, each.get(name, "").rpartition(":")[2]) for each, name in named]
+        if len({column for _, _, column in columns}) < len(columns):
+            raise unsupported("a table with columns that only their prefixes tell apart")
+        for each, name, column in columns:
+            each.set(name, column)
+
+
 def type_constants(root: Element) -> None:
     """
     A constant without dataType has the type that it looks like; the evaluator takes it for a text.
