@@ -13,6 +13,7 @@ from rendezvous_models.errors import BadModelError
 from rendezvous_models.runtimes import pmml_expressions as expressions
 from rendezvous_models.runtimes import pmml_models as models
 from rendezvous_models.runtimes import pmml_segments as segments
+from rendezvous_models.runtimes import pmml_trees as trees
 from rendezvous_models.runtimes.pmml_scorecards import rank_reason_codes
 
 Repair = Callable[[Element], None]
@@ -34,9 +35,9 @@ REPAIRS: Final[tuple[Repair, ...]] = (
     expressions.round_floats,
     models.declare_classes,
     models.complete_target_values,
-    models.give_last_predictions_a_node,
-    models.complete_distributions,
-    models.look_at_root_predicates,
+    trees.give_last_predictions_a_node,
+    trees.complete_distributions,
+    trees.look_at_root_predicates,
     segments.prepare_segments,
     segments.average_by_class,
     segments.share_out_votes,
