@@ -18,17 +18,20 @@ class Turns:
 
     def first(self, percent: int) -> float:
         """Return the median over the turns of the first one's percentile."""
-        return statistics.median(percentile(ours, percent) for ours, _ in self.taken)
+        return self._median(0, percent)
 
     def second(self, percent: int) -> float:
         """Return the median over the turns of the second one's percentile."""
-        return statistics.median(percentile(theirs, percent) for _, theirs in self.taken)
+        return self._median(1, percent)
 
     def ratio(self, percent: int) -> float:
         """Return the median over the turns of how the first one's percentile stands to the second one's."""
         return statistics.median(
             percentile(ours, percent) / percentile(theirs, percent) for ours, theirs in self.taken
         )
+
+    def _median(self, place: int, percent: int) -> float:
+        return statistics.median(percentile(turn[place], percent) for turn in self.taken)
 
 
 def take_turns(first: Turn, second: Turn, turns: int) -> Turns:

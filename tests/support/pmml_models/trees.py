@@ -18,6 +18,11 @@ from tests.support.pmml_models.wine import Case, Training, gaps, rows, training
 
 CLASSES = ("plain", "good", "very good")
 _MISSING = ("lastPrediction", "nullPrediction", "defaultChild", "none")
+# As Spark's exporter writes trees.
+_LEAN: Mapping[str, str] = {
+    "missingValueStrategy": "nullPrediction",
+    "noTrueChildStrategy": "returnLastPrediction",
+}
 
 
 def _cut(name: str, threshold: float, operator: str) -> str:
@@ -129,27 +134,8 @@ def single() -> Iterator[Case]:
                 noTrueChildStrategy=last,
             )
             yield Case(f"tree {strategy} {last}", xml.document(dictionary(data), tree), gaps(rows(), 0.05))
-    yield from lean_trees(shown)
-
-
-# As Spark's and scikit-learn's exporters write trees.
-_LEAN: Mapping[str, str] = {
-    "missingValueStrategy": "nullPrediction",
-    "noTrueChildStrategy": "returnLastPrediction",
-}
-
-
-def lean_trees(shown: str) -> Iterator[Case]:
-    """Yield trees in which a node predicts where none of its children is true."""
-    data = training()
-    fitted = DecisionTreeClassifier(max_depth=6, random_state=1).fit(data.x, data.grade)
-    classes = [str(label) for label in fitted.classes_]
-    tree = tree_model(fitted.tree_, data, classes, shown, lean=True, **_LEAN)
-    yield Case("lean tree", xml.document(dictionary(data), tree), gaps(rows(), 0.05))
-    forest = RandomForestRegressor(12, max_depth=6, random_state=1).fit(data.x, data.y)
-    trees = [tree_model(each.tree_, data, (), lean=True, **_LEAN) for each in forest.estimators_]
-    model = ensemble("average", trees, "quality", xml.predicted())
-    yield Case("lean forest", xml.document(dictionary(data), model), gaps(rows(), 0.01))
+    lean = tree_model(fitted.tree_, data, classes, shown, lean=True, **_LEAN)
+    yield Case("lean tree", xml.document(dictionary(data), lean), gaps(rows(), 0.05))
     yield Case("flat tree", xml.document(dictionary(data), flat_tree()), gaps(rows(), 0.2))
 
 
@@ -204,6 +190,9 @@ def ensembles() -> Iterator[Case]:
     for method in ("average", "weightedAverage", "sum", "median", "weightedSum", "weightedMedian"):
         model = ensemble(method, trees, "quality", xml.predicted())
         yield Case(f"forest regressor {method}", xml.document(dictionary(data), model), rows())
+    trees = [tree_model(each.tree_, data, (), lean=True, **_LEAN) for each in regressor.estimators_]
+    model = ensemble("average", trees, "quality", xml.predicted())
+    yield Case("lean forest", xml.document(dictionary(data), model), gaps(rows(), 0.01))
     document = wine_pmml.forest(regressor, data.names, "quality")
     yield Case("forest of the wine example", document, rows())
 

@@ -139,7 +139,7 @@ def _check_tensor(tensor: Tensor, where: str) -> None:
 def check_no_repeat(names: Iterable[str], what: str) -> None:
     """Raise ControlError if one of *names* is there twice."""
     given = list(names)
-    if len(given) <= 1 or len(set(given)) == len(given):  # counting takes several times as long
+    if len(set(given)) == len(given):  # counting takes several times as long, and a registry is large
         return
     for name, count in Counter(given).items():
         if count > 1:

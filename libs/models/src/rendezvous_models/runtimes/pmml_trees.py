@@ -70,9 +70,9 @@ def give_last_predictions_a_node(root: Element) -> None:
 
 def _one_by_one(node: Element, children: Sequence[Element]) -> list[Element]:
     """Return *children*, of which the first that is unknown is the last that is looked at."""
-    if _is_true(children[0]):
-        return [children[0]]
     field = _field_of(children[0])
+    if not field:
+        return [children[0]]
     same = list(takewhile(lambda child: _field_of(child) == field, children))
     there = make("SimplePredicate", field=field, operator="isNotMissing")
     known = {name: node.get(name) for name in ("id", "score", "recordCount")}
@@ -82,17 +82,12 @@ def _one_by_one(node: Element, children: Sequence[Element]) -> list[Element]:
     return [*same, rest]
 
 
-def _is_true(node: Element) -> bool:
-    predicate = predicate_of(node)
-    return predicate is not None and predicate.tag == "True"
-
-
 def _field_of(node: Element) -> str:
     """Return the field without which the predicate of *node* is unknown; empty if it is always true."""
     predicate = predicate_of(node)
+    if predicate is not None and predicate.tag == "True":
+        return ""
     if predicate is None or predicate.tag not in _SIMPLE or predicate.get("operator") in _ABOUT_MISSING:
-        if _is_true(node):
-            return ""
         raise unsupported(
             "a tree with nullPrediction, returnLastPrediction and a predicate of several parts or isMissing"
         )
