@@ -20,10 +20,21 @@ def test_what_is_read_and_sent_is_counted_by_topic() -> None:
 def test_a_batch_is_counted_with_its_size_and_its_time() -> None:
     registry = CollectorRegistry()
     metrics = PlaneMetrics(registry)
-    metrics.batch(5, seconds=0.002)
-    metrics.batch(1, seconds=0.001)
+    metrics.batch(5, us=2_000)
+    metrics.batch(1, us=1_000)
     assert registry.get_sample_value("rendezvous_plane_batch_records_sum") == 6
     assert registry.get_sample_value("rendezvous_plane_handler_seconds_count") == 2
+    assert registry.get_sample_value("rendezvous_plane_handler_seconds_sum") == 0.003
+
+
+def test_an_observation_is_in_the_bucket_that_ends_with_it() -> None:
+    registry = CollectorRegistry()
+    PlaneMetrics(registry).late(2_500)
+
+    def up_to(edge: str) -> float | None:
+        return registry.get_sample_value("rendezvous_plane_timer_lateness_seconds_bucket", {"le": edge})
+
+    assert [up_to("0.001"), up_to("0.0025"), up_to("+Inf")] == [0, 1, 1]
 
 
 def test_the_lag_of_partitions_that_were_given_up_is_forgotten() -> None:

@@ -16,11 +16,8 @@ from scoring.v1.score_pb2 import ScoreStatus
 
 from rendezvous_models.contract import (
     Failure,
-    ModelRuntime,
     Outputs,
     Row,
-    SupportsAsking,
-    SupportsBudget,
 )
 from rendezvous_models.shelf import ReadyModel
 
@@ -98,18 +95,18 @@ def score(batches: Sequence[Batch], clock: Clock) -> list[Scored]:
 
 
 def _can_be_asked(batch: Batch) -> bool:
-    return batch.model is not None and isinstance(batch.model.runtime, SupportsAsking)
+    return batch.model is not None and batch.model.asking is not None
 
 
 def _asked(batch: Batch, clock: Clock) -> _Collect:
     """Ask the model of *batch*, and return what collects its answer."""
     started = clock.now()
-    runtime = _runtime(batch)
-    refused = _refused(batch, runtime, started.wall)
+    refused = _refused(batch, started.wall)
     due = _due(batch, refused)
-    if not due or not isinstance(runtime, SupportsAsking):
+    asking = batch.model.asking if batch.model else None
+    if not due or asking is None:
         return lambda: Scored(batch, _merged(refused, []), started, 0)
-    collect = runtime.ask([work.row for work in due], _budget_us(due, started.wall))
+    collect = asking.ask([work.row for work in due], _budget_us(due, started.wall))
 
     def collected() -> Scored:
         answer = collect()
@@ -120,20 +117,15 @@ def _asked(batch: Batch, clock: Clock) -> _Collect:
 
 def _here(batch: Batch, clock: Clock) -> Scored:
     started = clock.now()
-    runtime = _runtime(batch)
-    refused = _refused(batch, runtime, started.wall)
+    refused = _refused(batch, started.wall)
     due = _due(batch, refused)
-    predictions = _predict(runtime, due, started.wall) if runtime and due else []
+    predictions = _predict(batch.model, due, started.wall) if batch.model and due else []
     return Scored(batch, _merged(refused, predictions), started, clock.now().mono - started.mono)
 
 
-def _runtime(batch: Batch) -> ModelRuntime | None:
-    """Return who is to be asked, decided once: it may stop being ready at any time."""
-    return batch.model.runtime if batch.model and batch.model.runtime.ready else None
-
-
-def _refused(batch: Batch, runtime: ModelRuntime | None, wall_us: int) -> list[Refusal | None]:
-    if runtime is None:
+def _refused(batch: Batch, wall_us: int) -> list[Refusal | None]:
+    """Return which rows are not asked about, and why; whether the model is ready is looked at only here."""
+    if batch.model is None or not batch.model.runtime.ready:
         return [_NOT_READY] * len(batch.work)
     otherwise = _HOPELESS if batch.hopeless else None
     return [
@@ -157,13 +149,13 @@ def _budget_us(due: Sequence[Work], wall_us: int) -> int:
     return max(work.deadline_us for work in due) - wall_us
 
 
-def _predict(runtime: ModelRuntime, due: Sequence[Work], wall_us: int) -> Sequence[Outputs | Failure]:
+def _predict(model: ReadyModel, due: Sequence[Work], wall_us: int) -> Sequence[Outputs | Failure]:
     rows = [work.row for work in due]
     try:
-        if isinstance(runtime, SupportsBudget):
-            predictions = runtime.predict_within(rows, _budget_us(due, wall_us))
+        if model.budgeted is not None:
+            predictions = model.budgeted.predict_within(rows, _budget_us(due, wall_us))
         else:
-            predictions = runtime.predict(rows)
+            predictions = model.runtime.predict(rows)
     except Exception as error:  # noqa: BLE001 - whatever a model's code raises costs its own scores only
         return [Failure(f"the model failed: {type(error).__name__}: {error}")] * len(rows)
     if len(predictions) != len(rows):

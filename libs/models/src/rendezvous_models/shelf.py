@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 
-from rendezvous_models.contract import ModelRuntime
+from rendezvous_models.contract import ModelRuntime, SupportsAsking, SupportsBudget
 from rendezvous_models.cost import Cost
 from rendezvous_models.usage import UsageCounter
 from rendezvous_models.validation import InputValidator
@@ -23,6 +24,17 @@ class ReadyModel:
     latency: Latency = NOT_MEASURED
     usage: UsageCounter = field(default_factory=UsageCounter)
     cost: Cost = field(default_factory=Cost)
+
+    # What the runtime can is asked once: the check of a protocol costs more than the row of a small model.
+    @cached_property
+    def asking(self) -> SupportsAsking | None:
+        """The runtime, where its model scores elsewhere."""
+        return self.runtime if isinstance(self.runtime, SupportsAsking) else None
+
+    @cached_property
+    def budgeted(self) -> SupportsBudget | None:
+        """The runtime, where it waits for another process."""
+        return self.runtime if isinstance(self.runtime, SupportsBudget) else None
 
 
 ReadyModels = Mapping[str, ReadyModel]

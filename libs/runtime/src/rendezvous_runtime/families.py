@@ -56,7 +56,7 @@ class Family:
         return Gauge(self.name, self.text, self.labels, registry=registry)
 
     def observed(self, registry: CollectorRegistry, buckets: Sequence[float]) -> Histogram:
-        """Return a histogram that observes for itself, for what happens once in a batch."""
+        """Return a histogram that observes for itself, for what happens rarely."""
         return Histogram(self.name, self.text, self.labels, buckets=buckets, registry=registry)
 
 

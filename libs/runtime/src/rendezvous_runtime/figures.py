@@ -33,12 +33,12 @@ class Figures:
 
     def handled(self, batch: Sequence[Record], started_us: int, ended_us: int) -> None:
         """Count a *batch* that the handler took from *started_us* to *ended_us*."""
-        self._metrics.batch(len(batch), (ended_us - started_us) / 1e6)
+        self._metrics.batch(len(batch), ended_us - started_us)
         self._batch = batch
 
     def late(self, us: int) -> None:
         """Note that a timer came *us* microseconds late."""
-        self._metrics.late(us / 1e6)
+        self._metrics.late(us)
 
     def report(self, positions: Offsets, lag: Offsets, delivery: Delivery, now: Now) -> None:
         """Tell the metrics what has happened since the last report; only the last batch's stamps are read."""

@@ -11,9 +11,13 @@ from itertools import accumulate
 from operator import attrgetter
 from typing import Final, NamedTuple
 
-from prometheus_client.core import HistogramMetricFamily
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
 from prometheus_client.samples import Exemplar
 from prometheus_client.utils import floatToGoString
+
+from rendezvous_runtime.families import Family
 
 MILLION: Final = 1_000_000
 _Bucket = tuple[str, float] | tuple[str, float, Exemplar]
@@ -93,6 +97,30 @@ class Part(NamedTuple):
     histogram: Histogram
     edges: Sequence[int]
     scale: int = MILLION
+
+
+class Observed(Collector):
+    """
+    The one histogram of a *family* without labels, for what happens with every batch.
+
+    *edges* and values are whole; *scale* says how many of their units make one of the family's. One thread
+    observes.
+    """
+
+    def __init__(
+        self, registry: CollectorRegistry, family: Family, edges: Sequence[int], scale: int = MILLION
+    ) -> None:
+        self._family = family
+        self._buckets = [edge / scale for edge in edges]
+        self._part = Part(Histogram(edges), edges, scale)
+        self.observe: Final = self._part.histogram.add
+        registry.register(self)
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the family as it is now."""
+        family = self._family.histogram()
+        add_series(family, (), self._buckets, [self._part])
+        yield family
 
 
 def add_series(

@@ -1,10 +1,13 @@
 """The metrics of the feature-extractor, besides those that every service has."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Final
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 from rendezvous_runtime.families import Family
 
 
@@ -28,13 +31,17 @@ REQUESTS: Final = Family(
 )
 
 
-class ExtractorMetrics:
-    """Counts by route and outcome; fed once for each batch."""
+class ExtractorMetrics(Collector):
+    """Counts by route and outcome, in plain integers; fed by one thread, once for each batch."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self._requests = REQUESTS.counter(registry)
+        self._requests: Counter[tuple[str, Outcome]] = Counter()
+        registry.register(self)
 
     def count(self, outcomes: Mapping[tuple[str, Outcome], int]) -> None:
         """Add the *outcomes* of one batch, by route and outcome."""
-        for (route, outcome), number in outcomes.items():
-            self._requests.labels(route, outcome).inc(number)
+        self._requests.update(outcomes)
+
+    def collect(self) -> Iterable[Metric]:
+        """Yield the family as it is now."""
+        yield REQUESTS.of(self._requests.copy().items())
