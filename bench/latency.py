@@ -1,26 +1,25 @@
 """Four hops of the stream beside four bare ones, and how late the default answers leave."""
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Final
 
 from rendezvous_contracts.topics import ANSWERS, REQUESTS
 from rendezvous_local.process import ProcessSpec
-from rendezvous_local.services import HOST
 from scoring.v1.answer_pb2 import Answer, Source
 
 from bench import records
+from bench.chains import chain, latencies, milliseconds, warm_up
 from bench.errors import BenchError
 from bench.open_loop import Arrival, OpenLoop, Pace
 from bench.scale import Scale
-from bench.stand import Stand
+from bench.stand import Stand, web_door
 from bench.turns import percentile, take_turns
 
 HOPS_PER_S: Final = 500
 SILENT_PER_S: Final = 1_000
-_WARM_UP_PER_S: Final = 2_000
 SILENT_SLA_US: Final = 50_000
 _HOPS_SLA_US: Final = 5_000_000
 _HOPS: Final = "bench-hops"
@@ -49,16 +48,13 @@ class Hops(_OnWarmBroker):
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Send requests through both, in turns."""
         pace = Pace.of_turn(HOPS_PER_S, scale)
-        with (
-            _chain(stand, _stream(stand), REQUESTS, ANSWERS, _HOPS) as ours,
-            _chain(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS) as bare,
-        ):
+        with _served(stand, _stream(stand), _HOPS) as ours, _relayed(stand) as bare:
             turns = take_turns(
-                lambda: _answered(ours.run(pace)), lambda: _latencies(bare.run(pace)), scale.turns
+                lambda: _answered(ours.run(pace)), lambda: latencies(bare.run(pace)), scale.turns
             )
         return {
-            **_milliseconds("hops.{}_ms", turns.first),
-            **_milliseconds("hops.bare_{}_ms", turns.second),
+            **milliseconds("hops.{}_ms", turns.first),
+            **milliseconds("hops.bare_{}_ms", turns.second),
             "ratios.hops_p50": turns.ratio(50),
             "ratios.hops_p99": turns.ratio(99),
         }
@@ -73,8 +69,8 @@ class Scraping(_OnWarmBroker):
         """Send requests through the same processes, in turns without and with who asks."""
         pace = Pace.of_turn(HOPS_PER_S, scale)
         specs = _stream(stand)
-        scraper = stand.program("bench.scraper", *map(_web_door, specs))
-        with _chain(stand, specs, REQUESTS, ANSWERS, _HOPS) as loop, stand.running(scraper) as (asking,):
+        scraper = stand.program("bench.scraper", *map(web_door, specs))
+        with _served(stand, specs, _HOPS) as loop, stand.running(scraper) as (asking,):
 
             def quiet() -> list[int]:
                 with asking.suspended():
@@ -83,8 +79,8 @@ class Scraping(_OnWarmBroker):
             turns = take_turns(lambda: _answered(loop.run(pace)), quiet, scale.turns)
             asking.check()
         return {
-            **_milliseconds("scraping.{}_ms", turns.first),
-            **_milliseconds("scraping.quiet_{}_ms", turns.second),
+            **milliseconds("scraping.{}_ms", turns.first),
+            **milliseconds("scraping.quiet_{}_ms", turns.second),
             "ratios.scraped_p50": turns.ratio(50),
             "ratios.scraped_p99": turns.ratio(99),
         }
@@ -99,7 +95,8 @@ class Overload(_OnWarmBroker):
         """Return the share of requests that the model answered; all others got the default."""
         stream = _extractor(stand), _model(stand, BENCH_ROW_US=str(_ROW_US)), _rendezvous(stand)
         pace = Pace.of(round(_OVERLOAD * 1_000_000 / _ROW_US), scale)
-        arrivals = _drive(stand, stream, REQUESTS, ANSWERS, _OVERLOADED, pace)
+        with _served(stand, stream, _OVERLOADED) as loop:
+            arrivals = loop.run(pace)
         sources = [Answer.FromString(arrival.value).source for arrival in arrivals]
         return {
             "overload.answered": sources.count(Source.SOURCE_MODEL) / len(sources),
@@ -115,15 +112,16 @@ class Lateness(_OnWarmBroker):
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
         """Return how long after their deadlines answers were made, and how long after they arrived."""
         stream = _extractor(stand), _rendezvous(stand)
-        arrivals = _drive(stand, stream, REQUESTS, ANSWERS, _SILENT, Pace.of(SILENT_PER_S, scale))
+        with _served(stand, stream, _SILENT) as loop:
+            arrivals = loop.run(Pace.of(SILENT_PER_S, scale))
         answers = [Answer.FromString(arrival.value) for arrival in arrivals]
         if any(answer.source != Source.SOURCE_DEFAULT for answer in answers):
             raise BenchError("an answer is not the default, though no model runs")
         left = [answer.answered_at_us - answer.deadline_us for answer in answers]
         came = [arrival.at_us - answer.deadline_us for arrival, answer in zip(arrivals, answers, strict=True)]
         return {
-            **_milliseconds("default_lateness_ms.{}", partial(percentile, left), (50, 99, 100)),
-            **_milliseconds("default_arrival_ms.{}", partial(percentile, came), (50, 99, 100)),
+            **milliseconds("default_lateness_ms.{}", partial(percentile, left), (50, 99, 100)),
+            **milliseconds("default_arrival_ms.{}", partial(percentile, came), (50, 99, 100)),
         }
 
 
@@ -131,8 +129,7 @@ def _prepare(stand: Stand, scale: Scale) -> None:
     """
     Do once for both what both need.
 
-    A new broker interprets its own code at first, and is many times slower for it: what either chain asks of
-    it later is done often enough that it gets compiled.
+    What either chain asks of the broker later is warmed up.
     """
     if not stand.once("latency"):
         return
@@ -145,42 +142,22 @@ def _prepare(stand: Stand, scale: Scale) -> None:
         )
     )
     stand.create(*_BARE)
-    pace = Pace(_WARM_UP_PER_S, scale.broker_warm_up_s, 0.1)
-    _drive(stand, _relays(stand), _BARE[0], _BARE[-1], _HOPS, pace)
-    _drive(stand, _stream(stand), REQUESTS, ANSWERS, _HOPS, pace)
+    for chained in (_relayed(stand), _served(stand, _stream(stand), _HOPS)):
+        with chained as loop:
+            warm_up(loop, scale)
 
 
 def _stream(stand: Stand) -> list[ProcessSpec]:
     return [_extractor(stand), _model(stand), _rendezvous(stand)]
 
 
-def _drive(
-    stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str, pace: Pace
-) -> list[Arrival]:
-    with _chain(stand, specs, source, target, route) as loop:
-        return loop.run(pace)
+def _served(stand: Stand, specs: Sequence[ProcessSpec], route: str) -> AbstractContextManager[OpenLoop]:
+    """Run *specs* for requests on *route*."""
+    return chain(stand, specs, REQUESTS, ANSWERS, partial(records.ask, route))
 
 
-@contextmanager
-def _chain(
-    stand: Stand, specs: Sequence[ProcessSpec], source: str, target: str, route: str
-) -> Iterator[OpenLoop]:
-    """Run *specs*; what is sent from *source* on to *target*, once all of it works. None of them may end."""
-    with stand.running(*specs) as processes, _loop(stand, source, target, route) as loop:
-        for process in processes:
-            process.wait_ready()
-        loop.connect(processes)
-        yield loop
-        for process in processes:
-            process.check()
-
-
-def _loop(stand: Stand, source: str, target: str, route: str) -> OpenLoop:
-    return OpenLoop(stand, source, target, lambda *asked: records.ask(route, *asked))
-
-
-def _web_door(spec: ProcessSpec) -> str:
-    return f"{HOST}:{spec.env['RENDEZVOUS_WEB_PORT']}"
+def _relayed(stand: Stand) -> AbstractContextManager[OpenLoop]:
+    return chain(stand, _relays(stand), _BARE[0], _BARE[-1], partial(records.ask, _HOPS))
 
 
 def _relays(stand: Stand) -> list[ProcessSpec]:
@@ -207,16 +184,4 @@ def _answered(arrivals: Sequence[Arrival]) -> list[int]:
     for arrival in arrivals:
         if Answer.FromString(arrival.value).source != Source.SOURCE_MODEL:
             raise BenchError(f"a request was not answered by its model within {_HOPS_SLA_US} us")
-    return _latencies(arrivals)
-
-
-def _latencies(arrivals: Sequence[Arrival]) -> list[int]:
-    return [each.at_us - each.sent_at_us for each in arrivals]
-
-
-def _milliseconds(
-    form: str, us: Callable[[int], float], percents: Sequence[int] = (50, 99)
-) -> dict[str, float]:
-    """Return quantiles, which *us* has by percent, in ms, each named by *form*; the hundredth is max."""
-    named = {form.format("max" if each == 100 else f"p{each}"): each for each in percents}
-    return {name: us(each) / 1000 for name, each in named.items()}
+    return latencies(arrivals)

@@ -14,7 +14,7 @@ from rendezvous_contracts.topics import TOPICS, TopicSpec
 from rendezvous_local.broker import Broker
 from rendezvous_local.ports import free_port
 from rendezvous_local.process import ProcessSpec
-from rendezvous_local.services import Service, Surroundings, process_of
+from rendezvous_local.services import HOST, Service, Surroundings, process_of
 from rendezvous_local.topics import create_topics
 
 from bench.errors import BenchError
@@ -102,6 +102,11 @@ class Stand:
     def running(self, *specs: ProcessSpec) -> AbstractContextManager[list[Running]]:
         """Run processes until the block ends."""
         return running(*specs, log_dir=self._folder)
+
+
+def web_door(spec: ProcessSpec) -> str:
+    """Return host:port of where the service *spec* shows its health, metrics and state."""
+    return f"{HOST}:{spec.env['RENDEZVOUS_WEB_PORT']}"
 
 
 @contextmanager
