@@ -29,7 +29,7 @@ _PROBE_S: Final = 0.1
 _CONNECT_S: Final = 60.0
 _LAST_S: Final = 10.0
 _POLL_S: Final = 0.1
-_TURN_WARM_UP_S: Final = 0.5
+TURN_WARM_UP_S: Final = 0.5
 _SWITCH_S: Final = 0.0005
 
 
@@ -56,7 +56,7 @@ class Pace(NamedTuple):
     @classmethod
     def of_turn(cls, per_s: int, scale: Scale) -> Self:
         """Return the pace of one turn of several: what is measured is warm, but for the first moment."""
-        return cls(per_s, _TURN_WARM_UP_S, scale.turn_s)
+        return cls(per_s, TURN_WARM_UP_S, scale.turn_s)
 
 
 class OpenLoop:
@@ -102,15 +102,15 @@ class OpenLoop:
             self._send(time.time_ns() // 1000)
             time.sleep(_PROBE_S)
 
-    def run(self, pace: Pace) -> list[Arrival]:
+    def run(self, pace: Pace, is_over: Callable[[], bool] = lambda: False) -> list[Arrival]:
         """
-        Send requests at *pace*; return what came of those that count.
+        Send requests at *pace*, or until it *is_over* before that; return what came of those that count.
 
         Raises BenchError if one did not come back ten seconds after the last was sent.
         """
         with _undisturbed():
-            self._send_for(pace.warm_up_s, pace.per_s)
-            counted = self._send_for(pace.seconds, pace.per_s)
+            self._send_for(pace.warm_up_s, pace.per_s, is_over)
+            counted = self._send_for(pace.seconds, pace.per_s, is_over)
         deadline = time.monotonic() + _LAST_S
         while missing := [key for key in counted if key not in self._arrived]:
             if time.monotonic() > deadline:
@@ -118,10 +118,12 @@ class OpenLoop:
             time.sleep(_POLL_S)
         return [self._arrived[key] for key in counted]
 
-    def _send_for(self, seconds: float, per_s: int) -> list[bytes]:
+    def _send_for(self, seconds: float, per_s: int, is_over: Callable[[], bool]) -> list[bytes]:
         started = time.time_ns() // 1000
-        keys = []
+        keys: list[bytes] = []
         for number in range(int(per_s * seconds)):
+            if is_over():
+                break
             due = started + number * 1_000_000 // per_s
             wait = due - time.time_ns() // 1000
             if wait > 0:

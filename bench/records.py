@@ -7,7 +7,16 @@ from typing import Final
 
 from rendezvous_contracts.topics import CONTROL, INPUTS, SCORES
 from rendezvous_contracts.values import to_fields
-from scoring.v1.control_pb2 import AddModel, Artifact, Control, Model, Route, SetRoute, Tier
+from scoring.v1.control_pb2 import (
+    AddModel,
+    Artifact,
+    Control,
+    Model,
+    RemoveModel,
+    Route,
+    SetRoute,
+    Tier,
+)
 from scoring.v1.input_pb2 import Input
 from scoring.v1.request_pb2 import Request
 from scoring.v1.score_pb2 import Score, ScoreStatus
@@ -44,6 +53,12 @@ def control(*routes: Route, models: Iterable[Model]) -> Iterator[Written]:
         yield _control(Control(id=f"add {named}", add_model=AddModel(model=model)))
     for each in routes:
         yield _control(Control(id=f"set {each.name}", set_route=SetRoute(route=each)))
+
+
+def removal(model: Model) -> Written:
+    """Return the message that removes *model*."""
+    change = RemoveModel(name=model.name, version=model.version)
+    return _control(Control(id=f"remove {model.name}@{model.version}", remove_model=change))
 
 
 def constant_models() -> Iterator[Model]:

@@ -3,6 +3,7 @@
 from rendezvous_contracts.routes import scoring_models
 from rendezvous_control.fold import fold_record
 from rendezvous_control.state import State
+from scoring.v1.control_pb2 import Model
 from scoring.v1.input_pb2 import Input
 from scoring.v1.score_pb2 import Score
 
@@ -21,6 +22,19 @@ def test_the_control_log_is_accepted_in_whole() -> None:
 
     assert state.routes["r"].current.number == records.REVISION
     assert set(scoring_models(state.routes["r"].current.route)) == set(records.MODELS)
+
+
+def test_a_model_that_is_removed_can_be_followed_by_its_next_version() -> None:
+    first, second = next(records.constant_models()), Model()
+    second.CopyFrom(first)
+    second.version = "2"
+    state = State()
+    written = [*records.control(models=[first]), records.removal(first), *records.control(models=[second])]
+    for offset, (_, _, _, value) in enumerate(written):
+        state, refused = fold_record(state, value, offset)
+        assert refused is None
+
+    assert [name for name, entry in state.models.items() if not entry.removed] == [f"{second.name}@2"]
 
 
 def test_each_model_scores_each_question_and_they_take_turns_at_being_first() -> None:
