@@ -7,7 +7,8 @@ from bench import containers
 from bench.alone import EngineAlone, MailboxMemory
 from bench.join import FaustJoin, InterpretedJoin, Join
 from bench.latency import Hops, Lateness, Overload, Scraping
-from bench.loading import LOADING, LowLoad
+from bench.loading import LOADING
+from bench.low_load import LowLoad
 from bench.passthrough import PassThrough
 from bench.scale import Scale
 from bench.stand import Stand

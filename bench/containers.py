@@ -1,4 +1,4 @@
-"""Model containers beside their evaluators in a bare loop, and what micro-batching costs."""
+"""Model containers beside their evaluators in a bare loop, and what all measurements of containers share."""
 
 import atexit
 import base64
@@ -37,6 +37,7 @@ _LIMIT_S: Final = 120.0
 # With the import of a library, a JVM, and three seconds of warming up.
 _START_S: Final = 300.0
 _TO_END_S: Final = 600.0
+_VERSION: Final = "1"
 _MODULE: Final = "rendezvous_model_container"
 
 
@@ -79,8 +80,12 @@ def prepare(stand: Stand) -> None:
     """Make the models known on this stand, once."""
     if stand.once("containers"):
         models = [described(kind) for kind in KINDS]
-        named = [f"{model.name}@{model.version}" for model in models]
-        stand.write(records.control(records.route(ROUTE, SLA_US, *named), models=models))
+        stand.write(records.control(records.route(ROUTE, SLA_US, *map(model_id, KINDS)), models=models))
+
+
+def model_id(kind: Kind) -> str:
+    """Return name@version of *kind*."""
+    return f"{_dashed(kind.name)}@{_VERSION}"
 
 
 def described(kind: Kind) -> Model:
@@ -89,13 +94,16 @@ def described(kind: Kind) -> Model:
     content = path.read_bytes()
     artifact = Artifact(location=str(path), sha256=sha256(content).digest(), size=len(content))
     fields = [Field(name=name, type=FieldType.FIELD_TYPE_NUMBER) for name in model_files.FIELDS]
-    name = kind.name.replace("_", "-")
-    return Model(name=name, version="1", type=kind.type, artifact=artifact, inputs=fields)
+    return Model(name=_dashed(kind.name), version=_VERSION, type=kind.type, artifact=artifact, inputs=fields)
 
 
 def features(chance: random.Random) -> dict[str, float]:
     """Return the features of one input."""
     return {name: chance.uniform(0, 10) for name in model_files.FIELDS}
+
+
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
 
 
 def encoded_input(named: str, sent_at_us: int, values: Mapping[str, float]) -> bytes:
@@ -121,7 +129,7 @@ def container(stand: Stand, *kinds: Kind, **env: str) -> ProcessSpec:
     """Return a container of the models of *kinds*, in a group that has read nothing yet."""
     name = stand.unique("container")
     told = {
-        "RENDEZVOUS_MODEL": ",".join(f"{kind.name.replace('_', '-')}@1" for kind in kinds),
+        "RENDEZVOUS_MODEL": ",".join(map(model_id, kinds)),
         "RENDEZVOUS_GROUP": name,
         "RENDEZVOUS_ARTIFACT_ROOTS": str(model_folder()),
         "RENDEZVOUS_MAX_BATCH": str(BATCH),
@@ -134,7 +142,7 @@ class Container:
 
     def __init__(self, kind: Kind) -> None:
         self._kind = kind
-        self.name = f"container-{kind.name.replace('_', '-')}"
+        self.name = f"container-{_dashed(kind.name)}"
 
     def prepare(self, stand: Stand, scale: Scale) -> None:
         """Write once what all containers read."""

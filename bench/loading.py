@@ -1,15 +1,13 @@
-"""What the models in service feel of a large one that is loaded beside them, and of micro-batching."""
+"""What the models in service feel of a large one that is loaded beside them."""
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rendezvous_contracts.topics import INPUTS, SCORES
 from scoring.v1.control_pb2 import Model
-from scoring.v1.score_pb2 import Score, ScoreStatus
 
-from bench import containers, records
-from bench.containers import KINDS, Kind
+from bench import containers, forest, records
+from bench.containers import Kind
 from bench.errors import BenchError
 from bench.large_model_files import FILES
 from bench.open_loop import Arrival, OpenLoop, Pace
@@ -18,50 +16,9 @@ from bench.results import quantile
 from bench.scale import Scale
 from bench.stand import Stand
 
-PER_S: Final = 200
-_RELAYED: Final = "relayed-scores"
-_SERVED: Final = KINDS[0]
 _LOAD_S: Final = 600
 _HEAP_MB: Final = 6_000
 _MS: Final = 1_000
-
-
-class LowLoad:
-    """
-    Inputs that come one by one to a container, beside a bare relay between the same topics.
-
-    There is nothing to wait for, and so nothing is waited for: what a row waits in the container is told by
-    its score.
-    """
-
-    name = "low-load"
-
-    def prepare(self, stand: Stand, scale: Scale) -> None:  # noqa: ARG002 - as Case has it
-        """Share the models."""
-        containers.prepare(stand)
-        stand.create(_RELAYED)
-
-    def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
-        """Return how long an input takes through both, and how long it waits for its batch."""
-        pace = Pace(PER_S, scale.warm_up_s, scale.latency_s)
-        spec = containers.container(stand, _SERVED, RENDEZVOUS_MODEL=_named(_SERVED))
-        with stand.running(spec) as (process,), _loop(stand, SCORES) as loop:
-            process.wait_ready()
-            loop.connect([process])
-            ours = loop.run(pace)
-        relay = stand.program("bench.references.relay", stand.unique("relay"), INPUTS, _RELAYED)
-        with stand.running(relay) as (process,), _loop(stand, _RELAYED) as loop:
-            loop.connect([process])
-            bare = loop.run(pace)
-        waited = [_score(each).waited_us for each in ours]
-        return {
-            "batching.p50_ms": _ms(ours, 0.5),
-            "batching.p99_ms": _ms(ours, 0.99),
-            "batching.bare_p50_ms": _ms(bare, 0.5),
-            "batching.bare_p99_ms": _ms(bare, 0.99),
-            "batching.waited_p50_ms": quantile(waited, 0.5) / _MS,
-            "batching.waited_p99_ms": quantile(waited, 0.99) / _MS,
-        }
 
 
 class _Beside(NamedTuple):
@@ -117,15 +74,14 @@ class Loading:
         large = containers.described(kind)
         spec = containers.container(
             stand,
-            _SERVED,
-            RENDEZVOUS_MODEL=f"{_named(_SERVED)},{large.name}@{large.version}",
+            RENDEZVOUS_MODEL=f"{containers.model_id(forest.FOREST)},{large.name}@{large.version}",
             RENDEZVOUS_JVM_HEAP_MB=str(_HEAP_MB),
             RENDEZVOUS_WORKER_LOAD_S=str(_LOAD_S),
             **env,
         )
-        with stand.running(spec) as (process,), _loop(stand, SCORES) as loop:
+        with stand.running(spec) as (process,), OpenLoop(stand, INPUTS, SCORES, forest.inputs()) as loop:
             loop.connect([process])
-            quiet = loop.run(Pace(PER_S, scale.warm_up_s, scale.latency_s))
+            quiet = loop.run(Pace(forest.PER_S, scale.warm_up_s, scale.latency_s))
             loading, load_s = _while_it_loads(stand, loop, process, large)
         return quiet, loading, load_s, large.artifact.size
 
@@ -138,27 +94,11 @@ def _while_it_loads(
     arrivals, seconds = [], 0.0
     while process.spec.ready() is not None:  # it is not until all of its models are
         process.check()
-        arrivals += loop.run(Pace(PER_S, 0.0, 0.5))
+        arrivals += loop.run(Pace(forest.PER_S, 0.0, 0.5))
         seconds += 0.5
         if seconds > _LOAD_S:
             raise BenchError(f"{large.name} was not loaded within {_LOAD_S} s; {process.spec.ready()}")
     return arrivals, seconds
-
-
-def _loop(stand: Stand, target: str) -> OpenLoop:
-    values = containers.features(random.Random(2))  # noqa: S311 - no secret
-    return OpenLoop(stand, INPUTS, target, lambda named, due: containers.encoded_input(named, due, values))
-
-
-def _named(kind: Kind) -> str:
-    return f"{kind.name}@1"
-
-
-def _score(arrival: Arrival) -> Score:
-    score = Score.FromString(arrival.value)
-    if score.status != ScoreStatus.SCORE_STATUS_OK:
-        raise BenchError(f"an input was not scored: {score.error}")
-    return score
 
 
 def _ms(arrivals: Sequence[Arrival], share: float) -> float:
