@@ -1,112 +1,159 @@
-"""What the models in service feel of a large one that is loaded beside them."""
+"""What a model in service feels of large ones that are loaded beside it."""
 
-from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Final
 
 from rendezvous_contracts.topics import INPUTS, SCORES
 from scoring.v1.control_pb2 import Model
 
 from bench import containers, forest, records
+from bench.chains import latencies, milliseconds, warm_up
 from bench.containers import Kind
 from bench.errors import BenchError
 from bench.large_model_files import FILES
-from bench.open_loop import Arrival, OpenLoop, Pace
+from bench.model_states import ModelStates
+from bench.open_loop import TURN_WARM_UP_S, Arrival, OpenLoop, Pace
 from bench.processes import Running
-from bench.results import quantile
 from bench.scale import Scale
 from bench.stand import Stand
+from bench.turns import Rounds, take_rounds
 
+_START_S: Final = 120.0
 _LOAD_S: Final = 600
+_GONE_S: Final = 60.0
 _HEAP_MB: Final = 6_000
-_MS: Final = 1_000
-
-
-class _Beside(NamedTuple):
-    """A large model: its name in figures, and its type."""
-
-    name: str
-    type: str
-
-    @property
-    def kind(self) -> Kind:
-        return Kind(f"large_{self.name}", self.type, FILES[self.name], 0)
+_WAYS: Final[Mapping[str, Mapping[str, str]]] = {"": {}, "_in_process": {"RENDEZVOUS_ISOLATE": "never"}}
 
 
 class Loading:
     """
-    A container that serves a forest while a large model is loaded into it.
+    A container that serves a forest while a large model is loaded into it and removed again, over and over.
 
-    Once as it is by default, and once in the container's own process. Each type is taken once: a load takes
-    from seconds to minutes.
+    Once as it is by default, and once in the container's own process. Each type is taken once, in rounds: a
+    load takes from seconds to minutes.
     """
 
-    def __init__(self, name: str, type_: str) -> None:
-        self._beside = _Beside(name, type_)
+    def __init__(self, name: str, type_: str, share: float = 1.0) -> None:
+        """Measure a model of *type_*, in this *share* of the rounds."""
+        self._model = name
+        self._type = type_
+        self._share = share
         self.name = f"loading-{name}"
 
     def prepare(self, stand: Stand, scale: Scale) -> None:
         """Make the large model."""
         containers.prepare(stand)
         folder = str(containers.model_folder())
-        containers.run_to_end("bench.large_model_files", self._beside.name, folder, str(scale.large_mb))
+        containers.run_to_end("bench.large_model_files", self._model, folder, str(scale.large_mb))
 
     def measure(self, stand: Stand, scale: Scale) -> Mapping[str, float]:
-        """Return the p99 before and during the load, both ways."""
+        """Return the latencies in quiet and beside a load, and how far they move, both ways."""
         if not stand.once(self.name):
             return {}
         found: dict[str, float] = {}
-        for way, env in (("", {}), ("_in_process", {"RENDEZVOUS_ISOLATE": "never"})):
-            quiet, loading, load_s, size = self._beside_a_load(stand, scale, env)
-            begin = f"loading.{self._beside.name}{way}"
-            found |= {
-                f"{begin}_quiet_p99_ms": _ms(quiet, 0.99),
-                f"{begin}_p99_ms": _ms(loading, 0.99),
-                f"{begin}_p99_moved_ms": _ms(loading, 0.99) - _ms(quiet, 0.99),
-                f"{begin}_s": load_s,
-                f"loading.{self._beside.name}_mb": size / (1 << 20),
-            }
+        begin = f"loading.{self._model}"
+        for way, env in _WAYS.items():
+            models = self._versions(stand, scale)
+            with _in_service(stand, models, env) as service:
+                rounds = service.take(models, scale)
+            found |= _figures(f"{begin}{way}", rounds)
+            found[f"{begin}{way}_s"] = statistics.median(service.loads_s)
+            found[f"{begin}_mb"] = models[0].artifact.size / (1 << 20)
         return found
 
-    def _beside_a_load(
-        self, stand: Stand, scale: Scale, env: Mapping[str, str]
-    ) -> tuple[list[Arrival], list[Arrival], float, int]:
-        kind = self._beside.kind._replace(name=stand.unique(self._beside.kind.name))
+    def _versions(self, stand: Stand, scale: Scale) -> list[Model]:
+        """Return the model as so many versions as there are rounds, none of which was ever loaded."""
+        kind = Kind(stand.unique(f"large_{self._model}"), self._type, FILES[self._model], 0)
         large = containers.described(kind)
-        spec = containers.container(
-            stand,
-            RENDEZVOUS_MODEL=f"{containers.model_id(forest.FOREST)},{large.name}@{large.version}",
-            RENDEZVOUS_JVM_HEAP_MB=str(_HEAP_MB),
-            RENDEZVOUS_WORKER_LOAD_S=str(_LOAD_S),
-            **env,
+        rounds = max(1, round(scale.rounds * self._share))
+        return [_version(large, str(number)) for number in range(1, rounds + 1)]
+
+
+class _Service:
+    """A forest in service, beside which models come and go."""
+
+    def __init__(self, stand: Stand, process: Running, loop: OpenLoop, states: ModelStates) -> None:
+        self._stand = stand
+        self._process = process
+        self._loop = loop
+        self._states = states
+        self.loads_s: list[float] = []
+
+    def take(self, models: Sequence[Model], scale: Scale) -> Rounds:
+        """Return what inputs take while each of *models* is loaded, and in the quiet before and after."""
+        warm_up(self._loop, scale)
+        pace, coming = Pace(forest.PER_S, TURN_WARM_UP_S, scale.quiet_s), iter(models)
+        return take_rounds(
+            lambda: self._beside(next(coming)), lambda: _latencies(self._loop.run(pace)), len(models)
         )
-        with stand.running(spec) as (process,), OpenLoop(stand, INPUTS, SCORES, forest.inputs()) as loop:
-            loop.connect([process])
-            quiet = loop.run(Pace(forest.PER_S, scale.warm_up_s, scale.latency_s))
-            loading, load_s = _while_it_loads(stand, loop, process, large)
-        return quiet, loading, load_s, large.artifact.size
+
+    def _beside(self, model: Model) -> list[int]:
+        """Return what inputs take from when *model* is published until it is loaded, and remove it."""
+        self._loop.run(Pace(forest.PER_S, TURN_WARM_UP_S, 0.0))
+        self._states.turn_to(_id(model))
+        self._stand.write(records.control(models=[model]))
+        arrivals = self._loop.run(Pace(forest.PER_S, 0.0, _LOAD_S), self._states.is_loaded)
+        if not self._states.is_loaded():
+            raise BenchError(f"{_id(model)} was not loaded within {_LOAD_S} s")
+        self.loads_s.append((arrivals[-1].sent_at_us - arrivals[0].sent_at_us) / 1e6)
+        self._stand.write([records.removal(model)])
+        self._process.wait_until(self._states.is_gone, f"to let go of {_id(model)}", _GONE_S)
+        return _latencies(arrivals)
 
 
-def _while_it_loads(
-    stand: Stand, loop: OpenLoop, process: Running, large: Model
-) -> tuple[list[Arrival], float]:
-    """Publish *large*; return what comes until it is ready, and for how long that is."""
-    stand.write(records.control(models=[large]))
-    arrivals, seconds = [], 0.0
-    while process.spec.ready() is not None:  # it is not until all of its models are
-        process.check()
-        arrivals += loop.run(Pace(forest.PER_S, 0.0, 0.5))
-        seconds += 0.5
-        if seconds > _LOAD_S:
-            raise BenchError(f"{large.name} was not loaded within {_LOAD_S} s; {process.spec.ready()}")
-    return arrivals, seconds
+@contextmanager
+def _in_service(stand: Stand, models: Sequence[Model], env: Mapping[str, str]) -> Iterator[_Service]:
+    """Run a container that serves the forest, and may load *models* once they are published."""
+    spec = containers.container(
+        stand,
+        RENDEZVOUS_MODEL=",".join([containers.model_id(forest.FOREST), *map(_id, models)]),
+        RENDEZVOUS_DRAIN_S="0",
+        RENDEZVOUS_JVM_HEAP_MB=str(_HEAP_MB),
+        RENDEZVOUS_WORKER_LOAD_S=str(_LOAD_S),
+        **env,
+    )
+    with (
+        stand.running(spec) as (process,),
+        OpenLoop(stand, INPUTS, SCORES, forest.inputs()) as loop,
+        ModelStates(process, containers.model_id(forest.FOREST)) as states,
+    ):
+        process.wait_until(states.is_loaded, "to load the forest", _START_S)
+        loop.connect([process])
+        yield _Service(stand, process, loop, states)
 
 
-def _ms(arrivals: Sequence[Arrival], share: float) -> float:
-    return quantile([each.at_us - each.sent_at_us for each in arrivals], share) / _MS
+def _version(model: Model, version: str) -> Model:
+    copy = Model()
+    copy.CopyFrom(model)
+    copy.version = version
+    return copy
+
+
+def _id(model: Model) -> str:
+    return f"{model.name}@{model.version}"
+
+
+def _latencies(arrivals: Sequence[Arrival]) -> list[int]:
+    """Return the latencies of *arrivals*; raises BenchError if one was not scored."""
+    forest.scores(arrivals)
+    return latencies(arrivals)
+
+
+def _figures(begin: str, rounds: Rounds) -> dict[str, float]:
+    loads, nothing = rounds.something, rounds.nothing
+    return {
+        **milliseconds(begin + "_quiet_{}_ms", loads.second),
+        **milliseconds(begin + "_{}_ms", loads.first),
+        **milliseconds(begin + "_{}_moved_ms", loads.moved),
+        **milliseconds(begin + "_{}_moved_nothing_ms", nothing.moved),
+        **milliseconds(begin + "_{}_moved_nothing_most_ms", nothing.moved_most, [99]),
+    }
 
 
 LOADING: Final = (
-    Loading("pmml", "pmml"),
+    Loading("pmml", "pmml", share=0.5),
     Loading("onnx", "onnx"),
     Loading("savedmodel", "tensorflow-savedmodel"),
 )

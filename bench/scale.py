@@ -15,8 +15,8 @@ class Scale:
     steady pace, after *warm_up_s*, to a broker that was itself warmed up for *broker_warm_up_s*; what is
     compared takes *turns* of *turn_s* seconds.
     *evaluator_s*: how long, in seconds, an evaluator is asked in a bare loop; *large_mb*: the size
-    of a model that is loaded beside others, in MB. The others count what is
-    written beforehand to be caught up with.
+    of a model that is loaded beside others, in MB, in so many *rounds*, between quiet turns of *quiet_s*
+    seconds. The others count what is written beforehand to be caught up with.
     """
 
     repeats: int
@@ -33,6 +33,8 @@ class Scale:
     latency_s: float
     turns: int
     turn_s: float
+    rounds: int
+    quiet_s: float
 
 
 FULL: Final = Scale(
@@ -50,6 +52,8 @@ FULL: Final = Scale(
     latency_s=8.0,
     turns=8,
     turn_s=2.0,
+    rounds=4,
+    quiet_s=4.0,
 )
 # Shows that everything runs; its figures are no results.
 QUICK: Final = Scale(
@@ -67,4 +71,6 @@ QUICK: Final = Scale(
     latency_s=2.0,
     turns=2,
     turn_s=1.0,
+    rounds=2,
+    quiet_s=1.0,
 )
