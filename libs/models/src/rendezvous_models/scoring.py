@@ -6,7 +6,6 @@ and as those in this process, and several that hang cost one wait.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from rendezvous_runtime.clock import Clock, Now
@@ -14,11 +13,7 @@ from rendezvous_runtime.stream import Headers
 from scoring.v1.input_pb2 import InputFrame
 from scoring.v1.score_pb2 import ScoreStatus
 
-from rendezvous_models.contract import (
-    Failure,
-    Outputs,
-    Row,
-)
+from rendezvous_models.contract import Failure, Outputs, Row
 from rendezvous_models.shelf import ReadyModel
 
 
@@ -45,8 +40,7 @@ class Refusal(NamedTuple):
     error: str
 
 
-@dataclass(frozen=True)
-class Batch:
+class Batch(NamedTuple):
     """What the model *name* is to score; *model* is None while it is not ready."""
 
     name: str
@@ -89,6 +83,8 @@ _Collect = Callable[[], Scored]
 def score(batches: Sequence[Batch], clock: Clock) -> list[Scored]:
     """Return what comes of *batches*, in their order."""
     asked = {place: _asked(batch, clock) for place, batch in enumerate(batches) if _can_be_asked(batch)}
+    if not asked:
+        return [_here(batch, clock) for batch in batches]
     here = {place: _here(batch, clock) for place, batch in enumerate(batches) if place not in asked}
     done = here | {place: collect() for place, collect in asked.items()}
     return [done[place] for place in range(len(batches))]
@@ -134,13 +130,17 @@ def _refused(batch: Batch, wall_us: int) -> list[Refusal | None]:
     ]
 
 
-def _due(batch: Batch, refused: Sequence[Refusal | None]) -> list[Work]:
+def _due(batch: Batch, refused: Sequence[Refusal | None]) -> Sequence[Work]:
+    if not any(refused):
+        return batch.work
     return [work for work, refusal in zip(batch.work, refused, strict=True) if refusal is None]
 
 
 def _merged(
     refused: Sequence[Refusal | None], predictions: Sequence[Outputs | Failure]
-) -> list[Outputs | Failure | Refusal]:
+) -> Sequence[Outputs | Failure | Refusal]:
+    if not any(refused):
+        return predictions
     rest = iter(predictions)
     return [next(rest) if refusal is None else refusal for refusal in refused]
 

@@ -45,10 +45,10 @@ class Tally:
         for fate in set(fates):
             self.inputs[fate] += fates.count(fate)
 
-    def scores(self, model: str, statuses: Iterable[ScoreStatus.ValueType]) -> None:
+    def scores(self, model: str, statuses: Sequence[ScoreStatus.ValueType]) -> None:
         """Count the scores of *model*."""
-        for status, times in Counter(statuses).items():
-            self.statuses[model, status] += times
+        for status in set(statuses):
+            self.statuses[model, status] += statuses.count(status)
 
     def sla(self, sla_us: int) -> None:
         """Have *sla_us*, that of a route scored here, be the edge of a bucket of all latencies."""
