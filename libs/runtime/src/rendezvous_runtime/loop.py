@@ -21,6 +21,7 @@ from rendezvous_runtime.kafka import (
 )
 from rendezvous_runtime.membership import Membership
 from rendezvous_runtime.metrics import PlaneMetrics
+from rendezvous_runtime.progress import Progress
 from rendezvous_runtime.reader import Reader
 from rendezvous_runtime.recovery import recover
 from rendezvous_runtime.settings import ServiceSettings
@@ -37,9 +38,6 @@ from rendezvous_runtime.tracing import BatchTraces
 
 _LOG: Final = structlog.get_logger(__name__)
 
-# A window of acknowledgements: so much work or so much time.
-_WINDOW_RECORDS: Final = 200
-_WINDOW_US: Final = 20_000
 _COMMIT_US: Final = 1_000_000
 _PROBE_S: Final = 0.2
 _START_PROBE_S: Final = 1.0
@@ -76,6 +74,7 @@ class Loop:
         unhurried = handler.unhurried if isinstance(handler, SupportsUnhurried) else ()
         self.delivery = Delivery(self._producer, settings.service, self._out_of_time, unhurried)
         self.membership = Membership(self._consumer, handler, clock, self)
+        self._progress = Progress(handler, self.membership, self.delivery, clock.now())
         self._reader = Reader(self._consumer, self.membership, self.broker, handler.topics)
         self._figures = Figures(metrics)
         # The group counts silence from the last heartbeat, some time before the process stood still.
@@ -87,10 +86,7 @@ class Loop:
         self._sound = True
         self._stop_at: int | None = None
         self._drain_until = 0
-        self._unmarked = 0
-        self._marked_at = self._committed_at = self._turned_at = clock.now().mono
-        self._safe: Offsets = {}
-        self._positions: Offsets = {}
+        self._committed_at = self._turned_at = clock.now().mono
 
     def stop(self, timeout_s: float) -> None:
         """Ask the thread to finish within *timeout_s* seconds; from any thread."""
@@ -142,22 +138,21 @@ class Loop:
         if not self._sound:
             return
         if not self._reader.holding:  # else positions say more than is done
-            self._mark(self._clock.now())
+            self._progress.mark(self._clock.now())
         limit_s = self._settings.session_timeout_ms / 2_000
         if self._stop_at is not None:
             limit_s = (self._stop_at - self._clock.now().mono) / 1e6
         if not self.delivery.flush(limit_s):
             _LOG.warning("not all acknowledged", unacknowledged=self.delivery.unacknowledged)
         try:
-            self._commit(wait=True)
+            self._progress.commit(wait=True)
         except KafkaException as error:
             _LOG.warning("offsets not committed", why=error.args[0].str())
 
     def after_revoked(self) -> None:
         """Keep nothing of the partitions that are gone."""
         self.delivery.forget()
-        self._safe = self._positions = {}
-        self._unmarked = 0
+        self._progress.forget()
         self._figures.assigned({}, self._clock.now())
         self.lag_records = 0
 
@@ -201,7 +196,7 @@ class Loop:
         if self._traces is not None:
             sends = self._traces.on_time(sends, now)
         self.delivery.produce(sends)
-        self._unmarked += len(batch) or 1
+        self._progress.add(len(batch) or 1)
 
     def _follow(self, now: Now) -> None:
         """Hand on what others have written, where the handler wants to know."""
@@ -211,7 +206,7 @@ class Loop:
         if records:
             sends = self._tail.handler.on_tail(records, now)
             self.delivery.produce(sends if self._traces is None else self._traces.on_time(sends, now))
-            self._unmarked += 1
+            self._progress.add(1)
 
     def _after_a_gap(self, batch: list[Message]) -> list[Message]:
         """Speak only if still entitled to: the process stood still long enough to have been given up."""
@@ -223,17 +218,14 @@ class Loop:
     def _look_after(self, now: Now) -> None:
         self.broker.check()
         self.membership.pause(self._to_pause())
-        if self._unmarked >= _WINDOW_RECORDS or (self._unmarked and now.mono - self._marked_at > _WINDOW_US):
-            self._mark(now)
+        self._progress.mark_if_due(now)
         if now.mono - self._committed_at > _COMMIT_US:
             self._committed_at = now.mono
             # A commit that waits for the broker to come back can go out under a membership that ended
             # meanwhile. The broker takes it for another process's, and the client for the end.
             if self.broker.reachable:
-                self._commit(wait=False)
-            lag = self.membership.lag(self._positions)
-            self.lag_records = sum(lag.values())
-            self._figures.report(self._positions, lag, self.delivery, now)
+                self._progress.commit(wait=False)
+            self._report(now)
             if not self.broker.reachable:
                 self.broker.find_again(
                     self._consumer,
@@ -243,17 +235,10 @@ class Loop:
                     connection_config(self._settings),
                 )
 
-    def _mark(self, now: Now) -> None:
-        """Note which offsets are safe once all that was produced until now is acknowledged."""
-        self._marked_at = now.mono
-        self._unmarked = 0
-        if self.membership.partitions:
-            self._positions = self.membership.positions()
-            self.delivery.mark({**self._positions, **self._handler.checkpoint()})
-
-    def _commit(self, *, wait: bool) -> None:
-        self._safe = self.delivery.acknowledged() or self._safe
-        self.membership.commit(self._safe, wait=wait)
+    def _report(self, now: Now) -> None:
+        lag = self.membership.lag(self._progress.positions)
+        self.lag_records = sum(lag.values())
+        self._figures.report(self._progress.positions, lag, self.delivery, now)
 
     def _on_commit(self, error: KafkaError | None, partitions: list[KafkaPartition]) -> None:
         self.membership.on_commit(error, partitions)
