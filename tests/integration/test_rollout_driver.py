@@ -26,7 +26,7 @@ from rendezvous_local.broker import Broker
 from rendezvous_local.topics import create_topics
 from scoring.v1.control_pb2 import Model, ResumeRoute, Route, StartRollout, StepVerdict
 
-from tests.support.broker import Writer
+from tests.support.broker import produce
 from tests.support.control import control, model, route
 from tests.support.decisions import decision, score
 from tests.support.polling import wait_until
@@ -47,7 +47,6 @@ class World:
     broker: Broker
     ring: Path
     signer: Signer
-    writer: Writer
     says: dict[str, float] = field(default_factory=lambda: {NEW: 5.0, OLD: 5.0})
     resumed: set[int] = field(default_factory=set)
 
@@ -61,7 +60,7 @@ class World:
 
     def publish(self, change: StartRollout | ResumeRoute) -> None:
         signed = self.signer.sign(new_control(change, "ada"))
-        self.writer.write(CONTROL, [signed.SerializeToString()])
+        produce(self.broker.bootstrap_servers, CONTROL, [signed.SerializeToString()])
 
     def decide(self, revision: int) -> None:
         """Write some decisions of now, in which the models say what *says* has, and the canary 5."""
@@ -69,7 +68,12 @@ class World:
         scores = [score(name, quality) for name, quality in {**self.says, CANARY: 5.0}.items()]
         value = decision(*scores, revision=revision, at_us=now_us).SerializeToString()
         for partition in range(PARTITIONS):
-            self.writer.write(DECISIONS, [value] * (EACH_TIME // PARTITIONS), partition=partition)
+            produce(
+                self.broker.bootstrap_servers,
+                DECISIONS,
+                [value] * (EACH_TIME // PARTITIONS),
+                partition=partition,
+            )
 
     def follow(self, reader: ControlReader, reached: Callable[[RolloutEntry], bool]) -> RouteEntry:
         """Return the route once its roll-out has *reached* that; a pause of a busy machine is ended."""
@@ -98,12 +102,11 @@ def world(fresh_broker: Broker, tmp_path: Path) -> World:
     create_topics(fresh_broker.bootstrap_servers, PARTITIONS)
     known: list[Model | Route] = [model("old"), model("new"), model("canary"), route(OLD, canary=CANARY)]
     messages = [control(f"c{place}", each).SerializeToString() for place, each in enumerate(known)]
-    writer = Writer(fresh_broker.bootstrap_servers)
-    writer.write(CONTROL, messages)
+    produce(fresh_broker.bootstrap_servers, CONTROL, messages)
     public = ", ".join(f"{name}: [{_make_key(tmp_path / f'{name}.pem')}]" for name in ("ada", "operator"))
     ring = tmp_path / "keys.yaml"
     ring.write_text(f"since: {len(known)}\nauthors: {{{public}}}\n")
-    return World(fresh_broker, ring, Signer.read((tmp_path / "ada.pem").read_bytes(), "ada.pem"), writer)
+    return World(fresh_broker, ring, Signer.read((tmp_path / "ada.pem").read_bytes(), "ada.pem"))
 
 
 def _make_key(pem: Path) -> str:
