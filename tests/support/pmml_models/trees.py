@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+from xml.etree.ElementTree import fromstring, tostring
 
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -137,6 +138,19 @@ def single() -> Iterator[Case]:
     lean = tree_model(fitted.tree_, data, classes, shown, lean=True, **_LEAN)
     yield Case("lean tree", xml.document(dictionary(data), lean), gaps(rows(), 0.05))
     yield Case("flat tree", xml.document(dictionary(data), flat_tree()), gaps(rows(), 0.2))
+    sure = _without_counts(tree_model(fitted.tree_, data, classes, xml.probabilities(CLASSES)))
+    yield Case("tree of probabilities", xml.document(dictionary(data), sure), rows())
+
+
+def _without_counts(tree: str) -> str:
+    """Return *tree* with probabilities instead of counts, as exporters of probability trees write it."""
+    root = fromstring(tree)  # noqa: S314 - written above
+    for each in root.iter("Node"):
+        listed = each.findall("ScoreDistribution")
+        counts = [float(share.attrib.pop("recordCount")) for share in listed]
+        for share, count in zip(listed, counts, strict=True):
+            share.set("probability", repr(count / sum(counts)))
+    return tostring(root, encoding="unicode")
 
 
 def flat_tree() -> str:

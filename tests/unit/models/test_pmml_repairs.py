@@ -39,6 +39,18 @@ def test_a_node_lists_every_class() -> None:
     assert next(root.iter("Node")).get("score") == "b"
 
 
+def test_a_node_s_probabilities_stand_for_counts_that_it_lacks() -> None:
+    shares = [
+        xml.tag("ScoreDistribution", value=each, probability=p) for each, p in (("a", 0.25), ("b", 0.75))
+    ]
+
+    root = _repaired(_tree(xml.tag("Node", "<True/>", *shares)))
+
+    counts = {each.get("value"): each.get("recordCount") for each in root.iter("ScoreDistribution")}
+    assert counts == {"a": "0.25", "b": "0.75"}
+    assert next(root.iter("Node")).get("score") == "b"
+
+
 def test_a_root_s_predicate_is_looked_at() -> None:
     root = _repaired(_tree(xml.tag("Node", xml.simple("x", "lessThan", 1.0), score="a")))
 

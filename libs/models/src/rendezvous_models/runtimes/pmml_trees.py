@@ -27,7 +27,8 @@ def complete_distributions(root: Element) -> None:
     """
     A class that a node does not list has the probability 0, and a node without score predicts its likeliest.
 
-    To the evaluator such a class has none (NaN), and such a node predicts nothing.
+    To the evaluator such a class has none (NaN), and such a node predicts nothing. Where there are only
+    probabilities they are the counts, which the evaluator does not do without.
     """
     for model in root.iter("TreeModel"):
         if not is_classifier(model):
@@ -37,6 +38,8 @@ def complete_distributions(root: Element) -> None:
             listed = {each.get("value"): each for each in node.iterfind("ScoreDistribution")}
             if not listed:
                 continue
+            for each in listed.values():
+                each.attrib.setdefault("recordCount", each.get("probability", "0"))
             if "score" not in node.attrib:
                 likeliest = max(listed.values(), key=lambda each: float(each.get("recordCount", "0")))
                 node.set("score", likeliest.get("value", ""))
