@@ -41,7 +41,7 @@ check: $(SETUP) ## format, lint, types and the fast tests; changes nothing
 	$(BIN)/pytest -q $(FAST)
 
 bench: $(BENCH_SETUP) ## measure, beside the references, and write build/bench.json
-	$(BIN)/python tools/compile_engine.py build/compiled
+	$(BIN)/python tools/compile_services.py build/compiled
 	$(BIN)/python -m bench
 
 protos: $(SETUP) ## generate the Python of proto/ again

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from tools.compile_engine import ROOT, is_fresh
+from tools.compile_services import ROOT, is_fresh
 
 _FOLDER: Final = ROOT / "build" / "compiled"
 _PATH: Final = "PYTHONPATH"

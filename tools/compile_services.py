@@ -1,9 +1,10 @@
 """
-Compiles what runs for every record of the rendezvous to machine code, with mypyc: the engine and its handler.
+Compiles what runs for every record to machine code, with mypyc: the data plane, the engine, the handlers.
 
-`python tools/compile_engine.py FOLDER` writes packages to FOLDER that go before the interpreted ones, on
-PYTHONPATH or by being copied over them. They are the same sources, and the same tests run against them; what
-it wins is in docs/performance.md. Needs a C compiler; without one it says so and writes nothing.
+`python tools/compile_services.py FOLDER` writes those of the packages that are installed to FOLDER, where
+they go before the interpreted ones, on PYTHONPATH or by being copied over them. They are the same sources,
+and the same tests run against them; what it wins is in docs/performance.md. Needs a C compiler; without one
+it says so and writes nothing.
 """
 
 import shutil
@@ -12,16 +13,31 @@ import sys
 import sysconfig
 import tempfile
 from hashlib import sha256
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 # Each package is copied whole, for Python looks for a package in one place; what is named here is compiled.
-_PACKAGES: Final = {
-    ROOT / "libs/engine/src/rendezvous_engine": ("*.py",),
-    ROOT / "services/rendezvous/src/rendezvous_service": ("handler.py", "partition.py"),
+_NAMED: Final = {
+    "libs/contracts/src/rendezvous_contracts": "digest fields fields_codec values",
+    "libs/engine/src/rendezvous_engine": "*",
+    "libs/models/src/rendezvous_models": "bins cost score_messages scoring serving tally usage validation",
+    "libs/runtime/src/rendezvous_runtime": (
+        "clock dead_letters delivery figures loop membership progress reader"
+    ),
+    "services/feature-extractor/src/rendezvous_feature_extractor": (
+        "features handler head inputs plans wire"
+    ),
+    "services/rendezvous/src/rendezvous_service": "handler partition",
 }
-_TYPED: Final = ("libs/contracts/src", "libs/control/src", "libs/runtime/src")
+# An image has the sources of all libraries, and its service stands on some.
+_PACKAGES: Final = {
+    ROOT / folder: tuple(f"{name}.py" for name in named.split())
+    for folder, named in _NAMED.items()
+    if find_spec(Path(folder).name) is not None
+}
+_TYPED: Final = ("libs/contracts/src", "libs/control/src", "libs/models/src", "libs/runtime/src")
 _STAMP: Final = "sources.sha256"
 _MYPY: Final = """
 [mypy]
@@ -35,12 +51,13 @@ mypy_path = {path}
 ignore_missing_imports = true
 follow_imports = skip
 """
+# A higher level takes longer and wins nothing: the time goes into Python's objects.
 _SETUP: Final = """
 from mypyc.build import mypycify
 from setuptools import setup
 
 arguments = ["--config-file", "mypy.ini", *{files}]
-setup(name="compiled", packages=[], ext_modules=mypycify(arguments, opt_level="3"))
+setup(name="compiled", packages=[], ext_modules=mypycify(arguments, opt_level="1"))
 """
 
 
@@ -99,4 +116,4 @@ if __name__ == "__main__":
         compile_to(target)
         print(f"compiled to {target}")
     else:
-        print("no C compiler: the engine stays interpreted")
+        print("no C compiler: all stays interpreted")
