@@ -34,6 +34,20 @@ def test_a_mailbox_closes_when_its_time_is_up_and_names_who_is_missing() -> None
     assert bench.score(MLP, 101 * MS) is ScoreOutcome.AFTER_CLOSE
 
 
+def test_what_is_done_wakes_nobody() -> None:
+    bench = Bench()
+    bench.ask("answered")
+    bench.ask("closed")
+    bench.score(FOREST, 5, name="answered")
+    for model in (FOREST, MLP, LINEAR):
+        bench.score(model, 5, name="closed")
+    # Not for a tier: for the end of the one that still takes late scores.
+    assert bench.engine.next_time() == 100 * MS
+    for model in (MLP, LINEAR):
+        bench.score(model, 30 * MS, name="answered")
+    assert bench.engine.next_time() is None
+
+
 def test_a_score_that_overtook_its_input_is_joined() -> None:
     bench = Bench()
     assert bench.score(FOREST, 1) is ScoreOutcome.EARLY

@@ -17,8 +17,6 @@ Calls return what became of the record; what has to leave gathers as Effects unt
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from heapq import heappop, heappush
-from itertools import count
 from typing import Final, Protocol
 
 from scoring.v1.answer_pb2 import AnswerHead
@@ -31,6 +29,7 @@ from rendezvous_engine.mailbox import Mailbox, Place
 from rendezvous_engine.memory import EarlyScore, EarlyScores, Remembered
 from rendezvous_engine.outcomes import InputOutcome, ScoreOutcome
 from rendezvous_engine.policy import Policies
+from rendezvous_engine.timers import Timers
 from rendezvous_engine.verdicts import Choice
 
 OPENED: Final = InputOutcome.OPENED
@@ -83,8 +82,7 @@ class Engine:
         self._limits = limits or Limits()
         self._boxes: dict[bytes, Mailbox] = {}
         self._in_order: deque[Mailbox] = deque()
-        self._timers: list[tuple[int, int, Mailbox]] = []
-        self._tickets = count()
+        self._timers = Timers()
         self._parked: list[Mailbox] = []
         self._answers: Remembered[bytes] = Remembered(self._limits.answers)
         self._recovered: set[bytes] = set()
@@ -231,20 +229,16 @@ class Engine:
 
     def next_time(self) -> int | None:
         """Return when on_time has something to do next, in monotonic microseconds."""
-        early = self._early.next_time()
-        if not self._timers:
-            return early
-        return self._timers[0][0] if early is None else min(self._timers[0][0], early)
+        at, early = self._timers.next_time(), self._early.next_time()
+        return early if at is None else at if early is None else min(at, early)
 
     def on_time(self, now: Moment) -> list[EarlyScore]:
         """Do what is due; return the early scores whose input did not come (ScoreOutcome.UNKNOWN)."""
         timers, mono = self._timers, now.mono
-        while timers and timers[0][0] <= mono:
-            box = heappop(timers)[2]
-            if box.is_open:
-                if box.answer is None:
-                    self._decide(box, now)
-                self._go_on(box, now)
+        while (box := timers.take(mono)) is not None:
+            if box.answer is None:
+                self._decide(box, now)
+            self._go_on(box, now)
         return self._early.expire(mono)
 
     def on_policies(self, now: Moment) -> None:
@@ -273,7 +267,7 @@ class Engine:
             return
         else:
             at = box.closes
-        heappush(self._timers, (at, next(self._tickets), box))
+        self._timers.arm(box, at)
 
     # Deciding
 
