@@ -28,7 +28,6 @@ Offsets = Mapping[TopicPartition, int]
 Report = Callable[[KafkaError | None, Message | None], None]
 
 _WHERE: Final = itemgetter(0, 1)
-_TOPIC: Final = itemgetter(0)
 _FULL_WAIT_S: Final = 0.01
 # Of more sends at once the client makes few requests by itself.
 _FEW: Final = 64
@@ -103,10 +102,10 @@ class Delivery:
         for index in last.values():
             reports[index] = report
         self._open.pending += len(last)
-        self._produced.update(map(_TOPIC, sends))
-        produce = self._producer.produce
+        produce, produced = self._producer.produce, self._produced
         for send, reported in zip(sends, reports, strict=True):
             topic, partition, key, value, headers = send
+            produced[topic] += 1
             try:
                 if headers:
                     produce(topic, value, key, partition, reported, headers=headers)

@@ -39,6 +39,8 @@ from rendezvous_runtime.tracing import BatchTraces
 _LOG: Final = structlog.get_logger(__name__)
 
 _COMMIT_US: Final = 1_000_000
+# How often to look at what is not to be read for now: on a quiet stream each record has a turn of its own.
+_PAUSE_US: Final = 5_000
 _PROBE_S: Final = 0.2
 _START_PROBE_S: Final = 1.0
 # Beyond this the process ends, and what it could not send ends with it.
@@ -86,7 +88,7 @@ class Loop:
         self._sound = True
         self._stop_at: int | None = None
         self._drain_until = 0
-        self._committed_at = self._turned_at = clock.now().mono
+        self._committed_at = self._turned_at = self._paused_at = clock.now().mono
 
     def stop(self, timeout_s: float) -> None:
         """Ask the thread to finish within *timeout_s* seconds; from any thread."""
@@ -217,7 +219,9 @@ class Loop:
 
     def _look_after(self, now: Now) -> None:
         self.broker.check()
-        self.membership.pause(self._to_pause())
+        if now.mono - self._paused_at >= _PAUSE_US:
+            self._paused_at = now.mono
+            self.membership.pause(self._to_pause())
         self._progress.mark_if_due(now)
         if now.mono - self._committed_at > _COMMIT_US:
             self._committed_at = now.mono
