@@ -21,6 +21,8 @@ _COMPILED = (
 _LOOK = f"from importlib.util import find_spec; print(*(find_spec(each).origin for each in {_COMPILED}))"
 
 
+# It compiles for more than a minute where nothing else runs, and then has some hundred tests run.
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not has_compiler(), reason="no C compiler, or no headers of this Python")
 def test_the_tests_of_what_is_compiled_pass_on_machine_code(tmp_path: Path) -> None:
     folder = tmp_path / "compiled"
