@@ -99,6 +99,7 @@ def _play(scene: Scene) -> None:
     spare = Deploy(deployment=Deployment(name="spare", model=RUNNER_UP, replicas=1))
     unsound = control("unsound", wine_route(CHAMPION, sla_us=0))
     produce(bootstrap, CONTROL, [asked("spare", spare).SerializeToString(), unsound.SerializeToString()])
+    scene.wait_for("sum(up)", len(scene.system.services))  # traces are looked for once a scrape has asked
     _misbehave(scene)
     publish(scene.system.stack, wine_route(RUNNER_UP))
     plan = StartRollout(route="wine", to=CHAMPION, steps=[5_000, 10_000], every_us=1_000_000)
