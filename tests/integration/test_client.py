@@ -2,8 +2,7 @@
 
 import asyncio
 import threading
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -32,7 +31,6 @@ from rendezvous_client.errors import BadQuestionError, ClientError, MissingTopic
 from rendezvous_client.following import Followed, Following
 from rendezvous_client.log import Bound
 from rendezvous_client.questions import partition_of
-from rendezvous_client.writing import TopicWriter
 from rendezvous_local.broker import Broker
 from rendezvous_local.ports import free_port
 from rendezvous_local.topics import create_topics
@@ -160,31 +158,6 @@ def test_questions_get_their_answers_and_not_those_of_others(kafka: Kafka) -> No
     assert (first.id, first.route) == ("first", "wine")
     assert sorted(answer.id for answer in answers) == sorted(question.id for question in questions)
     assert echo.partitions == {name: partition_of(name, PARTITIONS) for name in echo.partitions}
-
-
-def first_record(kafka: Kafka) -> float:
-    """Return how many seconds a new writer takes for its first record."""
-    with TopicWriter(kafka) as writer:
-        started = time.monotonic()
-        writer.write("outcomes", OutcomeMessage(request_id="first").SerializeToString(), "first", 0)
-        return time.monotonic() - started
-
-
-def first_answer(kafka: Kafka) -> float:
-    """Return how many seconds a new asker takes for its first answer."""
-    with Asker(kafka) as asker:
-        started = time.monotonic()
-        asker.ask(Question("wine", {}))
-        return time.monotonic() - started
-
-
-@pytest.mark.parametrize("first", [first_record, first_answer])
-def test_who_is_new_does_not_wait_for_the_librarys_timer(
-    kafka: Kafka, first: Callable[[Kafka], float]
-) -> None:
-    with Echo(kafka):
-        # The timer has 500 ms, each time: see make_ready. What a busy machine adds is not always there.
-        assert min(first(kafka) for _ in range(5)) < 0.4
 
 
 def test_a_question_that_nobody_answers_times_out(kafka: Kafka) -> None:

@@ -26,7 +26,7 @@ from rendezvous_local.broker import Broker
 from rendezvous_local.topics import create_topics
 from scoring.v1.control_pb2 import Model, ResumeRoute, Route, StartRollout, StepVerdict
 
-from tests.support.broker import produce
+from tests.support.broker import Writer
 from tests.support.control import control, model, route
 from tests.support.decisions import decision, score
 from tests.support.polling import wait_until
@@ -47,6 +47,7 @@ class World:
     broker: Broker
     ring: Path
     signer: Signer
+    writer: Writer
     says: dict[str, float] = field(default_factory=lambda: {NEW: 5.0, OLD: 5.0})
     resumed: set[int] = field(default_factory=set)
 
@@ -60,7 +61,7 @@ class World:
 
     def publish(self, change: StartRollout | ResumeRoute) -> None:
         signed = self.signer.sign(new_control(change, "ada"))
-        produce(self.broker.bootstrap_servers, CONTROL, [signed.SerializeToString()])
+        self.writer.write(CONTROL, [signed.SerializeToString()])
 
     def decide(self, revision: int) -> None:
         """Write some decisions of now, in which the models say what *says* has, and the canary 5."""
@@ -68,12 +69,7 @@ class World:
         scores = [score(name, quality) for name, quality in {**self.says, CANARY: 5.0}.items()]
         value = decision(*scores, revision=revision, at_us=now_us).SerializeToString()
         for partition in range(PARTITIONS):
-            produce(
-                self.broker.bootstrap_servers,
-                DECISIONS,
-                [value] * (EACH_TIME // PARTITIONS),
-                partition=partition,
-            )
+            self.writer.write(DECISIONS, [value] * (EACH_TIME // PARTITIONS), partition=partition)
 
     def follow(self, reader: ControlReader, reached: Callable[[RolloutEntry], bool]) -> RouteEntry:
         """Return the route once its roll-out has *reached* that; a pause of a busy machine is ended."""
@@ -102,11 +98,12 @@ def world(fresh_broker: Broker, tmp_path: Path) -> World:
     create_topics(fresh_broker.bootstrap_servers, PARTITIONS)
     known: list[Model | Route] = [model("old"), model("new"), model("canary"), route(OLD, canary=CANARY)]
     messages = [control(f"c{place}", each).SerializeToString() for place, each in enumerate(known)]
-    produce(fresh_broker.bootstrap_servers, CONTROL, messages)
+    writer = Writer(fresh_broker.bootstrap_servers)
+    writer.write(CONTROL, messages)
     public = ", ".join(f"{name}: [{_make_key(tmp_path / f'{name}.pem')}]" for name in ("ada", "operator"))
     ring = tmp_path / "keys.yaml"
     ring.write_text(f"since: {len(known)}\nauthors: {{{public}}}\n")
-    return World(fresh_broker, ring, Signer.read((tmp_path / "ada.pem").read_bytes(), "ada.pem"))
+    return World(fresh_broker, ring, Signer.read((tmp_path / "ada.pem").read_bytes(), "ada.pem"), writer)
 
 
 def _make_key(pem: Path) -> str:

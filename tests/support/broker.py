@@ -16,16 +16,8 @@ from confluent_kafka import (
     TopicPartition,
 )
 from confluent_kafka.admin import AdminClient, NewTopic
-from rendezvous_client.writing import make_ready
 
 _TIMEOUT_S: Final = 20.0
-_PRODUCER: Final[dict[str, str | int | float | bool]] = {
-    "linger.ms": 0,
-    "enable.idempotence": True,
-    "log_level": 0,
-    # Half of it passes before a new one goes on from the bootstrap address to the broker; the default is 100.
-    "reconnect.backoff.ms": 20,
-}
 _numbers = itertools.count()
 
 
@@ -55,6 +47,40 @@ def create_topic(
     return name
 
 
+class Writer:
+    """Appends to the topics of one broker; each one takes half a second to begin, so keep it to go on."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "linger.ms": 0, "enable.idempotence": True, "log_level": 0}
+        )
+
+    def write(
+        self,
+        topic: str,
+        values: Iterable[bytes],
+        *,
+        partition: int = 0,
+        key: bytes | None = None,
+        headers: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Append *values* to one partition, in order; return once the broker has them all."""
+        failures: list[KafkaError] = []
+
+        def delivered(error: KafkaError | None, _: Message) -> None:
+            if error is not None:
+                failures.append(error)
+
+        for value in values:
+            self._producer.produce(
+                topic, value, key, partition, on_delivery=delivered, headers=list((headers or {}).items())
+            )
+            self._producer.poll(0)
+        left = self._producer.flush(_TIMEOUT_S)
+        assert left == 0, f"{topic}: the broker did not acknowledge in {_TIMEOUT_S:g} s"
+        assert not failures, f"{topic}: {failures[0]}"
+
+
 def produce(
     bootstrap: str,
     topic: str,
@@ -64,24 +90,8 @@ def produce(
     key: bytes | None = None,
     headers: Mapping[str, bytes] | None = None,
 ) -> None:
-    """Append *values* to one partition, in order; return once the broker has them all."""
-    failures: list[KafkaError] = []
-
-    def delivered(error: KafkaError | None, _: Message) -> None:
-        if error is not None:
-            failures.append(error)
-
-    # A new one each time: one that is kept may outlive its broker, and meet another at the same port.
-    producer = Producer(_PRODUCER | {"bootstrap.servers": bootstrap})
-    make_ready(producer, topic, _TIMEOUT_S)
-    for value in values:
-        producer.produce(
-            topic, value, key, partition, on_delivery=delivered, headers=list((headers or {}).items())
-        )
-        producer.poll(0)
-    left = producer.flush(_TIMEOUT_S)
-    assert left == 0, f"{topic}: the broker did not acknowledge in {_TIMEOUT_S:g} s"
-    assert not failures, f"{topic}: {failures[0]}"
+    """Append *values* to one partition, once, as Writer.write does."""
+    Writer(bootstrap).write(topic, values, partition=partition, key=key, headers=headers)
 
 
 def consume_all(bootstrap: str, topic: str) -> list[Consumed]:

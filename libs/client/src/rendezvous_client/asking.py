@@ -37,9 +37,8 @@ class Asker:
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
-        # It connects while the reader does: see make_ready for what that spares the first question.
-        self._producer = Producer(kafka.producer_config())
         self._reader = TopicReader(kafka, ANSWERS, at_end=True)
+        self._producer = Producer(kafka.producer_config())
         self._open: dict[str, Reply] = {}
         self._guard = threading.Lock()
         self._ended: ClientError | None = None

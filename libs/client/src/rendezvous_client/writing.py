@@ -10,25 +10,12 @@ from rendezvous_client.errors import MissingTopicError, UnreachableError
 from rendezvous_client.kafka import Kafka
 
 
-def make_ready(producer: Producer, topic: str, timeout_s: float) -> None:
-    """
-    Connect an idempotent *producer*, so that its first record waits for nothing; raises KafkaException.
-
-    librdkafka asks for its producer id after each answer about topics if it is connected then, and otherwise
-    every 500 ms. The first answer comes over the connection to the bootstrap address, which it closes with
-    that, and a record written at once brings no second one: it would wait for the 500 ms.
-    """
-    producer.list_topics(topic, timeout=timeout_s)
-    producer.list_topics(topic, timeout=timeout_s)
-
-
 class TopicWriter:
     """Writes to any topic, from any thread; close it."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._producer = Producer(kafka.producer_config())
-        self._ready = False
 
     def __enter__(self) -> Self:
         return self
@@ -44,7 +31,6 @@ class TopicWriter:
 
     def partitions(self, topic: str) -> int:
         """Return how many partitions *topic* has."""
-        self._connect(topic)
         try:
             found = self._producer.list_topics(topic, timeout=self._kafka.timeout_s).topics[topic]
         except KafkaException as error:
@@ -57,7 +43,6 @@ class TopicWriter:
 
     def write(self, topic: str, value: bytes, key: str, partition: int) -> int:
         """Append a record and return its offset once it is safe; raises ClientError."""
-        self._connect(topic)
         reports: list[KafkaError | int] = []
 
         def delivered(error: KafkaError | None, record: Message) -> None:
@@ -74,13 +59,3 @@ class TopicWriter:
                 raise self._kafka.explain(error, topic)
             case _:
                 raise UnreachableError(f"{self._kafka.bootstrap_servers} did not acknowledge in time")
-
-    def _connect(self, topic: str) -> None:
-        if self._ready:
-            return
-        try:
-            make_ready(self._producer, topic, self._kafka.timeout_s)
-        except KafkaException as error:
-            self._producer.poll(0)  # hands out what the broker has said meanwhile
-            raise self._kafka.explain(error, topic) from error
-        self._ready = True
