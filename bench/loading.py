@@ -92,14 +92,14 @@ class _Service:
     def _beside(self, model: Model) -> list[int]:
         """Return what inputs take from when *model* is published until it is loaded, and remove it."""
         self._loop.run(Pace(forest.PER_S, TURN_WARM_UP_S, 0.0))
-        self._states.turn_to(_id(model))
+        self._states.turn_to(records.id_of(model))
         self._stand.write(records.control(models=[model]))
         arrivals = self._loop.run(Pace(forest.PER_S, 0.0, _LOAD_S), self._states.is_loaded)
         if not self._states.is_loaded():
-            raise BenchError(f"{_id(model)} was not loaded within {_LOAD_S} s")
+            raise BenchError(f"{records.id_of(model)} was not loaded within {_LOAD_S} s")
         self.loads_s.append((arrivals[-1].sent_at_us - arrivals[0].sent_at_us) / 1e6)
         self._stand.write([records.removal(model)])
-        self._process.wait_until(self._states.is_gone, f"to let go of {_id(model)}", _GONE_S)
+        self._process.wait_until(self._states.is_gone, f"to let go of {records.id_of(model)}", _GONE_S)
         return _latencies(arrivals)
 
 
@@ -108,7 +108,7 @@ def _in_service(stand: Stand, models: Sequence[Model], env: Mapping[str, str]) -
     """Run a container that serves the forest, and may load *models* once they are published."""
     spec = containers.container(
         stand,
-        RENDEZVOUS_MODEL=",".join([containers.model_id(forest.FOREST), *map(_id, models)]),
+        RENDEZVOUS_MODEL=",".join([containers.model_id(forest.FOREST), *map(records.id_of, models)]),
         RENDEZVOUS_DRAIN_S="0",
         RENDEZVOUS_JVM_HEAP_MB=str(_HEAP_MB),
         RENDEZVOUS_WORKER_LOAD_S=str(_LOAD_S),
@@ -129,10 +129,6 @@ def _version(model: Model, version: str) -> Model:
     copy.CopyFrom(model)
     copy.version = version
     return copy
-
-
-def _id(model: Model) -> str:
-    return f"{model.name}@{model.version}"
 
 
 def _latencies(arrivals: Sequence[Arrival]) -> list[int]:

@@ -49,8 +49,7 @@ def route(name: str, sla_us: int, *models: str) -> Route:
 def control(*routes: Route, models: Iterable[Model]) -> Iterator[Written]:
     """Yield the messages that add *models* and set *routes*."""
     for model in models:
-        named = f"{model.name}@{model.version}"
-        yield _control(Control(id=f"add {named}", add_model=AddModel(model=model)))
+        yield _control(Control(id=f"add {id_of(model)}", add_model=AddModel(model=model)))
     for each in routes:
         yield _control(Control(id=f"set {each.name}", set_route=SetRoute(route=each)))
 
@@ -58,7 +57,12 @@ def control(*routes: Route, models: Iterable[Model]) -> Iterator[Written]:
 def removal(model: Model) -> Written:
     """Return the message that removes *model*."""
     change = RemoveModel(name=model.name, version=model.version)
-    return _control(Control(id=f"remove {model.name}@{model.version}", remove_model=change))
+    return _control(Control(id=f"remove {id_of(model)}", remove_model=change))
+
+
+def id_of(model: Model) -> str:
+    """Return name@version of *model*."""
+    return f"{model.name}@{model.version}"
 
 
 def constant_models() -> Iterator[Model]:

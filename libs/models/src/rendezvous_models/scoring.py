@@ -13,7 +13,7 @@ from rendezvous_runtime.stream import Headers
 from scoring.v1.input_pb2 import InputFrame
 from scoring.v1.score_pb2 import ScoreStatus
 
-from rendezvous_models.contract import Failure, Outputs, Row
+from rendezvous_models.contract import Failure, Outputs, Row, SupportsAsking
 from rendezvous_models.shelf import ReadyModel
 
 
@@ -59,6 +59,11 @@ class Batch(NamedTuple):
         problem = model.validator.problem if model else _no_problem
         return cls(name, model, work, [problem(each.row) for each in work], hopeless)
 
+    @property
+    def asking(self) -> SupportsAsking | None:
+        """Who is asked without waiting, where the model scores elsewhere."""
+        return self.model.asking if self.model else None
+
 
 class Scored(NamedTuple):
     """What came of a batch: of each input outputs, the model's failure or a refusal; since when, how long."""
@@ -82,7 +87,7 @@ _Collect = Callable[[], Scored]
 
 def score(batches: Sequence[Batch], clock: Clock) -> list[Scored]:
     """Return what comes of *batches*, in their order."""
-    asked = {place: _asked(batch, clock) for place, batch in enumerate(batches) if _can_be_asked(batch)}
+    asked = {place: _asked(batch, clock) for place, batch in enumerate(batches) if batch.asking}
     if not asked:
         return [_here(batch, clock) for batch in batches]
     here = {place: _here(batch, clock) for place, batch in enumerate(batches) if place not in asked}
@@ -90,16 +95,12 @@ def score(batches: Sequence[Batch], clock: Clock) -> list[Scored]:
     return [done[place] for place in range(len(batches))]
 
 
-def _can_be_asked(batch: Batch) -> bool:
-    return batch.model is not None and batch.model.asking is not None
-
-
 def _asked(batch: Batch, clock: Clock) -> _Collect:
     """Ask the model of *batch*, and return what collects its answer."""
     started = clock.now()
     refused = _refused(batch, started.wall)
     due = _due(batch, refused)
-    asking = batch.model.asking if batch.model else None
+    asking = batch.asking
     if not due or asking is None:
         return lambda: Scored(batch, _merged(refused, []), started, 0)
     collect = asking.ask([work.row for work in due], _budget_us(due, started.wall))

@@ -41,7 +41,7 @@ def complete_distributions(root: Element) -> None:
             for each in listed.values():
                 each.attrib.setdefault("recordCount", each.get("probability", "0"))
             if "score" not in node.attrib:
-                likeliest = max(listed.values(), key=lambda each: float(each.get("recordCount", "0")))
+                likeliest = max(listed.values(), key=lambda each: float(each.attrib["recordCount"]))
                 node.set("score", likeliest.get("value", ""))
             sure = any("probability" in each.attrib for each in listed.values())
             missing = [
