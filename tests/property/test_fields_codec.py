@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from random import Random
 
 import pytest
 from google.protobuf.message import DecodeError
@@ -53,6 +54,21 @@ def test_names_that_change_places_are_still_told_apart(rows: list[dict[str, floa
 
     for values in rows:
         assert same(reader.read(to_fields(values).SerializeToString()), values)
+
+
+@given(st.dictionaries(st.text(max_size=9), NUMBERS, max_size=6), st.integers(0, 2**32))
+def test_fields_in_any_order_come_in_the_one_of_deterministic_protobuf(
+    values: dict[str, float], seed: int
+) -> None:
+    reader, random = FieldsReader(), Random(seed)  # noqa: S311 - explores, protects nothing
+    entries = [to_fields({name: value}).SerializeToString() for name, value in values.items()]
+    for _ in range(12):
+        random.shuffle(entries)
+
+        encoded, found = reader.in_order(b"".join(entries))
+
+        assert encoded == to_fields(values).SerializeToString(deterministic=True)
+        assert same(found, values)
 
 
 @given(st.binary(max_size=60))

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 
 from rendezvous_contracts.errors import BadValueError
 from rendezvous_contracts.extraction import Problem
-from rendezvous_contracts.values import Plain, from_fields, to_fields
-from scoring.v1.value_pb2 import Fields, Tensor
+from rendezvous_contracts.values import Plain, to_fields
+from scoring.v1.value_pb2 import Tensor
 
 from rendezvous_feature_extractor.plans import Plan
 
@@ -15,19 +15,18 @@ class NoFeaturesError(Exception):
     """A request has no features; str() is for people and names the step or the check, and the field."""
 
 
-def encoded_features(plan: Plan, fields: Fields) -> bytes:
+def encoded_features(plan: Plan, values: Mapping[str, Plain], fields: bytes) -> bytes:
     """
-    Return the features of a request with *fields* as encoded Fields.
+    Return the features of a request with these *values*, encoded as *fields*, as encoded Fields.
 
     Raises NoFeaturesError where the plan has a flaw, the fields are not those that the route declares,
     a step finds no result, or a number is not finite.
     """
     if plan.flaw:
         raise NoFeaturesError(plan.flaw)
-    values = from_fields(fields)
     _check(plan, values)
     if plan.extraction.steps == 0:
-        return fields.SerializeToString()
+        return fields
     features = plan.extraction.extract(values)
     if isinstance(features, Problem):
         raise NoFeaturesError(str(features))

@@ -13,7 +13,6 @@ from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.dead_letters import dead_letter, each_by_itself
 from rendezvous_runtime.stream import RECENT, Record, Send, TopicPartition
 from scoring.v1.input_pb2 import InputHead
-from scoring.v1.request_pb2 import Request
 from scoring.v1.status_pb2 import Passed, Status
 
 from rendezvous_feature_extractor.head import Head, Succession, Turn
@@ -21,7 +20,7 @@ from rendezvous_feature_extractor.inputs import Builds, Stamped, stamp
 from rendezvous_feature_extractor.metrics import ExtractorMetrics, Outcome
 from rendezvous_feature_extractor.plans import Plan, Plans
 from rendezvous_feature_extractor.settings import ExtractorSettings
-from rendezvous_feature_extractor.wire import UnreadableError, read_request, trace_headers
+from rendezvous_feature_extractor.wire import Asked, RequestReader, UnreadableError, trace_headers
 
 # Requests that wait to be known as stamped by another build: with so many, no more are read.
 _MOST_HELD: Final = 50_000
@@ -60,6 +59,7 @@ class FeatureExtractor:
         self._max_input_bytes = max_input_bytes
         self._build = build
         self._plans = Plans()
+        self._reader = RequestReader()
         self._succession = Succession(build)
         self._looked_at = 0
         self._partitions: dict[int, Partition] = {}
@@ -214,7 +214,7 @@ class FeatureExtractor:
     def _stamp(self, record: Record, now: Now, outcomes: _Outcomes) -> Send:
         head = self._partitions[record.partition()].head
         try:
-            request = read_request(record)
+            request = self._reader.read(record)
         except UnreadableError as error:
             outcomes["", Outcome.DEAD_LETTER] += 1
             return dead_letter(record, error, service=ExtractorSettings.service)
@@ -231,9 +231,7 @@ class FeatureExtractor:
             self._pass(plan.route, record.partition(), plan.revision)
         return Send(INPUTS, record.partition(), request.id.encode(), stamped.value, trace_headers(record))
 
-    def _make(
-        self, record: Record, request: Request, now: Now, successor: str
-    ) -> tuple[Stamped, Plan | None]:
+    def _make(self, record: Record, request: Asked, now: Now, successor: str) -> tuple[Stamped, Plan | None]:
         # One state for all that an input says of it.
         state = self._control.state
         plan = self._plans.current(state, request.route)

@@ -2,19 +2,16 @@
 
 from typing import Final, NamedTuple
 
-from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.errors import BadNameError
 from rendezvous_contracts.names import parse_model_id
-from rendezvous_contracts.values import from_value
 from rendezvous_runtime.clock import Now
 from rendezvous_runtime.stream import Record
 from scoring.v1.input_pb2 import InputFrame
-from scoring.v1.request_pb2 import Request
 
 from rendezvous_feature_extractor.features import NoFeaturesError, encoded_features
 from rendezvous_feature_extractor.metrics import Outcome
 from rendezvous_feature_extractor.plans import Plan
-from rendezvous_feature_extractor.wire import record_time_us
+from rendezvous_feature_extractor.wire import Asked, record_time_us
 
 # What the head of an input may hold. Longer than any name of a route can be, so that none is made up.
 _MAX_ROUTE: Final = 80
@@ -43,7 +40,7 @@ class Stamped(NamedTuple):
 
 def stamp(
     record: Record,
-    request: Request,
+    request: Asked,
     plan: Plan | None,
     now: Now,
     *,
@@ -72,7 +69,7 @@ def stamp(
     return Stamped(value, outcome, future)
 
 
-def _head(record: Record, request: Request, plan: Plan | None, now: Now) -> InputFrame:
+def _head(record: Record, request: Asked, plan: Plan | None, now: Now) -> InputFrame:
     sla_us = plan.sla_us if plan else 0
     return InputFrame(
         id=request.id,
@@ -80,7 +77,7 @@ def _head(record: Record, request: Request, plan: Plan | None, now: Now) -> Inpu
         revision=plan.revision if plan else 0,
         sent_at_us=request.sent_at_us or record_time_us(record) or now.wall,
         budget_us=min(request.budget_us or sla_us, sla_us),
-        digest=request_digest(request),
+        digest=request.digest,
         extracted_at_us=now.wall,
         extractor=plan.extraction.name if plan else "",
         request_offset=record.offset(),
@@ -88,21 +85,21 @@ def _head(record: Record, request: Request, plan: Plan | None, now: Now) -> Inpu
     )
 
 
-def _fill(frame: InputFrame, request: Request, plan: Plan | None) -> Outcome:
+def _fill(frame: InputFrame, request: Asked, plan: Plan | None) -> Outcome:
     """Give *frame* its features, or its problem."""
     if plan is None:
         frame.problem = f"there is no route {frame.route!r}"
         return Outcome.UNKNOWN_ROUTE
     try:
         _name(frame, request, plan)
-        frame.features = encoded_features(plan, request.fields)
+        frame.features = encoded_features(plan, request.values, request.fields)
     except NoFeaturesError as error:
         frame.problem = str(error)[:_MAX_PROBLEM]
         return Outcome.PROBLEM
     return Outcome.EXTRACTED
 
 
-def _name(frame: InputFrame, request: Request, plan: Plan) -> None:
+def _name(frame: InputFrame, request: Asked, plan: Plan) -> None:
     key = request.key or _key(request, plan)
     if len(key) > _MAX_KEY:
         raise NoFeaturesError(f"request: key has {len(key)} characters; at most {_MAX_KEY} are allowed")
@@ -114,11 +111,9 @@ def _name(frame: InputFrame, request: Request, plan: Plan) -> None:
             raise NoFeaturesError(f"request: model: {error}") from error
 
 
-def _key(request: Request, plan: Plan) -> str:
+def _key(request: Asked, plan: Plan) -> str:
     """Return what the route's key field holds, as text; empty where it holds nothing or what is no name."""
-    if not plan.key or plan.key not in request.fields.values:
-        return ""
-    value = from_value(request.fields.values[plan.key])
+    value = request.values.get(plan.key) if plan.key else None
     return str(value) if isinstance(value, str | int | float) else ""
 
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from scoring.v1 import value_pb2 as scoring_dot_v1_dot_value__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18scoring/v1/request.proto\x12\nscoring.v1\x1a\x16scoring/v1/value.proto\"\x8b\x01\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05route\x18\x02 \x01(\t\x12\x12\n\nsent_at_us\x18\x03 \x01(\x06\x12\x11\n\tbudget_us\x18\x04 \x01(\r\x12\"\n\x06\x66ields\x18\x05 \x01(\x0b\x32\x12.scoring.v1.Fields\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x18scoring/v1/request.proto\x12\nscoring.v1\x1a\x16scoring/v1/value.proto\"\x8b\x01\n\x07Request\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05route\x18\x02 \x01(\t\x12\x12\n\nsent_at_us\x18\x03 \x01(\x06\x12\x11\n\tbudget_us\x18\x04 \x01(\r\x12\"\n\x06\x66ields\x18\x05 \x01(\x0b\x32\x12.scoring.v1.Fields\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\t\"\x8c\x01\n\x0cRequestFrame\x12\n\n\x02id\x18\x01 \x01(\t\x12\r\n\x05route\x18\x02 \x01(\t\x12\x12\n\nsent_at_us\x18\x03 \x01(\x06\x12\x11\n\tbudget_us\x18\x04 \x01(\r\x12\x13\n\x06\x66ields\x18\x05 \x01(\x0cH\x00\x88\x01\x01\x12\x0b\n\x03key\x18\x06 \x01(\t\x12\r\n\x05model\x18\x07 \x01(\tB\t\n\x07_fieldsb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,4 +34,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_REQUEST']._serialized_start=65
   _globals['_REQUEST']._serialized_end=204
+  _globals['_REQUESTFRAME']._serialized_start=207
+  _globals['_REQUESTFRAME']._serialized_end=347
 # @@protoc_insertion_point(module_scope)

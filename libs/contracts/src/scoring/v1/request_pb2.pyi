@@ -59,3 +59,45 @@ class Request(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Request: _TypeAlias = Request  # noqa: Y015
+
+@_typing.final
+class RequestFrame(_message.Message):
+    """The wire twin of Request for who reads every one of them: fields pass through as bytes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    ROUTE_FIELD_NUMBER: _builtins.int
+    SENT_AT_US_FIELD_NUMBER: _builtins.int
+    BUDGET_US_FIELD_NUMBER: _builtins.int
+    FIELDS_FIELD_NUMBER: _builtins.int
+    KEY_FIELD_NUMBER: _builtins.int
+    MODEL_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    route: _builtins.str
+    sent_at_us: _builtins.int
+    budget_us: _builtins.int
+    fields: _builtins.bytes
+    """Fields"""
+    key: _builtins.str
+    model: _builtins.str
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        route: _builtins.str = ...,
+        sent_at_us: _builtins.int = ...,
+        budget_us: _builtins.int = ...,
+        fields: _builtins.bytes | None = ...,
+        key: _builtins.str = ...,
+        model: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_fields", b"_fields", "fields", b"fields"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_fields", b"_fields", "budget_us", b"budget_us", "fields", b"fields", "id", b"id", "key", b"key", "model", b"model", "route", b"route", "sent_at_us", b"sent_at_us"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__fields: _TypeAlias = _typing.Literal["fields"]  # noqa: Y015
+    _WhichOneofArgType__fields: _TypeAlias = _typing.Literal["_fields", b"_fields"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fields) -> _WhichOneofReturnType__fields | None: ...
+
+Global___RequestFrame: _TypeAlias = RequestFrame  # noqa: Y015
