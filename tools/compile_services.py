@@ -22,7 +22,9 @@ ROOT: Final = Path(__file__).resolve().parent.parent
 _NAMED: Final = {
     "libs/contracts/src/rendezvous_contracts": "digest fields fields_codec values",
     "libs/engine/src/rendezvous_engine": "*",
-    "libs/models/src/rendezvous_models": "bins cost score_messages scoring serving tally usage validation",
+    "libs/models/src/rendezvous_models": (
+        "bins cost intake score_messages scoring serving tally usage validation"
+    ),
     "libs/runtime/src/rendezvous_runtime": (
         "clock dead_letters delivery figures loop membership progress reader"
     ),

@@ -41,8 +41,7 @@ class ScoreWriter:
     def results(self, scored: Scored) -> list[Result]:
         """Return what came of each input of *scored*; outputs that do not travel are the model's failure."""
         return [
-            self._result(work.input.id, said)
-            for work, said in zip(scored.batch.work, scored.results, strict=True)
+            self._result(work.id, said) for work, said in zip(scored.batch.work, scored.results, strict=True)
         ]
 
     def _result(self, named: str, said: Outputs | Failure | Refusal) -> Result:
@@ -71,7 +70,7 @@ def sends(scored: Scored, results: list[Result], now: Now) -> Iterator[Send]:
     for work, result in zip(scored.batch.work, results, strict=True):
         if not (work.named or result.status == OK):
             continue
-        like = (result.status, work.input.revision, work.input.route)
+        like = (result.status, work.revision, work.route)
         begin = shared.get(like)
         if begin is None:
             begin = shared[like] = _shared(scored, *like, now)

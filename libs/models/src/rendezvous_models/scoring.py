@@ -6,31 +6,61 @@ and as those in this process, and several that hang cost one wait.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, final
 
 from rendezvous_runtime.clock import Clock, Now
 from rendezvous_runtime.stream import Headers
-from scoring.v1.input_pb2 import InputFrame
 from scoring.v1.score_pb2 import ScoreStatus
 
 from rendezvous_models.contract import Failure, Outputs, Row, SupportsAsking
 from rendezvous_models.shelf import ReadyModel
 
 
-class Work(NamedTuple):
-    """One input to score; *named*: because its revision says so, and not for want of knowing better."""
+@final
+class Work:
+    """
+    One input to score: what is needed of its message, which is let go of at once for it takes much memory.
 
-    partition: int
-    key: bytes
-    headers: Headers | None
-    input: InputFrame
-    row: Row
-    named: bool
+    Times are microseconds since the epoch; after *deadline_us* nobody waits for it any more. *named*: it is
+    scored because its revision says so, and not for want of knowing better.
+    """
 
-    @property
-    def deadline_us(self) -> int:
-        """When nobody waits for it any more, in microseconds since the epoch."""
-        return self.input.sent_at_us + self.input.budget_us
+    # No tuple: machine code makes it, and reads it, in a fraction of the time.
+    __slots__ = (
+        "deadline_us", "headers", "id", "key", "named", "partition", "revision", "route", "row", "sent_at_us",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        id: str,  # noqa: A002 - the message's own word
+        route: str,
+        revision: int,
+        sent_at_us: int,
+        deadline_us: int,
+        row: Row,
+        partition: int,
+        key: bytes,
+        headers: Headers | None,
+        *,
+        named: bool,
+    ) -> None:
+        self.id = id
+        self.route = route
+        self.revision = revision
+        self.sent_at_us = sent_at_us
+        self.deadline_us = deadline_us
+        self.row = row
+        self.partition = partition
+        self.key = key
+        self.headers = headers
+        self.named = named
+
+    def by_name(self) -> "Work":
+        """Return it as work of a model that is asked for by its name."""
+        return Work(
+            self.id, self.route, self.revision, self.sent_at_us, self.deadline_us, self.row, self.partition,
+            self.key, self.headers, named=True,
+        )  # fmt: skip
 
 
 class Refusal(NamedTuple):
