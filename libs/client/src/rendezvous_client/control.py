@@ -2,8 +2,7 @@
 
 import time
 import uuid
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
 from rendezvous_contracts.changes import Change, put_change
 from rendezvous_contracts.topics import CONTROL
@@ -12,13 +11,14 @@ from rendezvous_control.fold import fold_record
 from rendezvous_control.state import Refused, State
 from scoring.v1.control_pb2 import Control
 
+from rendezvous_client.closing import Closing
 from rendezvous_client.errors import TooLargeError
 from rendezvous_client.kafka import MAX_RECORD_BYTES, Kafka
 from rendezvous_client.reading import TopicReader
 from rendezvous_client.writing import TopicWriter
 
 
-class ControlReader:
+class ControlReader(Closing):
     """
     Folds the control log as far as it has been written; close it.
 
@@ -31,14 +31,6 @@ class ControlReader:
         self.refused: dict[int, Refused] = {}
         self._keys = keys
         self._reader = TopicReader(kafka, CONTROL)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the broker."""
@@ -92,20 +84,12 @@ class MessageSigner(Protocol):
         ...
 
 
-class ControlPublisher:
+class ControlPublisher(Closing):
     """Writes to the control log, from any thread; close it. *signer*: signs all that it writes."""
 
     def __init__(self, kafka: Kafka, signer: MessageSigner | None = None) -> None:
         self._signer = signer
         self._writer = TopicWriter(kafka)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the broker; nothing is under way, for publish waits."""

@@ -2,11 +2,11 @@
 
 import time
 from collections.abc import Iterator, Mapping
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from rendezvous_client.closing import Closing
 from rendezvous_client.errors import MissingTopicError, UnreachableError
 from rendezvous_client.kafka import Kafka, is_away
 
@@ -18,7 +18,7 @@ _SLICE_S: Final = 0.1  # a wait is cut into these, so that an interrupt is serve
 _ELECTING: Final = frozenset({KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE})
 
 
-class TopicReader:
+class TopicReader(Closing):
     """
     Reads all partitions of *topic*; close it.
 
@@ -47,14 +47,6 @@ class TopicReader:
         self._consumer.assign(
             [TopicPartition(topic, number, offset) for number, offset in self._positions.items()]
         )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -3,14 +3,14 @@
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from confluent_kafka import Message
 from google.protobuf.message import DecodeError
 from rendezvous_contracts.topics import STATUS
 from scoring.v1.status_pb2 import Status
 
+from rendezvous_client.closing import Closing
 from rendezvous_client.errors import TimedOutError
 from rendezvous_client.kafka import Kafka
 from rendezvous_client.reading import TopicReader
@@ -40,21 +40,13 @@ class Acknowledged:
     refusals: Mapping[str, str]
 
 
-class StatusReader:
+class StatusReader(Closing):
     """Keeps the newest Status of each instance; close it. *undecodable* counts records that are none."""
 
     def __init__(self, kafka: Kafka) -> None:
         self.heard: dict[str, Heard] = {}
         self.undecodable = 0
         self._reader = TopicReader(kafka, STATUS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the broker."""
