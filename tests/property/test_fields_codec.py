@@ -71,6 +71,17 @@ def test_fields_in_any_order_come_in_the_one_of_deterministic_protobuf(
         assert same(found, values)
 
 
+def test_a_record_of_very_many_numbers_holds_nobody_up() -> None:
+    reader = FieldsReader()
+    values = {f"measure {number}": float(number) for number in range(40_000)}
+    encoded = to_fields(values).SerializeToString()
+    for _ in range(2):
+        ordered, found = reader.in_order(encoded)
+
+        assert found == values
+        assert from_fields(Fields.FromString(ordered)) == values
+
+
 @given(st.binary(max_size=60))
 def test_any_bytes_are_read_as_protobuf_reads_them_or_refused_as_it_refuses_them(encoded: bytes) -> None:
     reader = FieldsReader()

@@ -113,7 +113,8 @@ class Asker:
                 reply.cancel()
 
     def _encoded(self, question: Question) -> bytes:
-        value = to_request(question, time.time_ns() // 1000).SerializeToString()
+        # In one order of the fields, whichever process asks: who reads them learns it once.
+        value = to_request(question, time.time_ns() // 1000).SerializeToString(deterministic=True)
         if len(value) > MAX_RECORD_BYTES:
             raise TooLargeError(
                 f"question {question.id} has {len(value)} bytes; brokers take {MAX_RECORD_BYTES}"

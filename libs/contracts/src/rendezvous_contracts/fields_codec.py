@@ -20,6 +20,8 @@ from rendezvous_contracts.values import Plain, from_fields, to_fields
 # Of a stream whose records have ever new names, or texts that vary, no more is remembered.
 _MOST: Final = 64
 _MOST_OF_ONE_SIZE: Final = 8
+# To learn a layout takes time by the square of its fields, and anyone may send a record with very many.
+_MOST_FIELDS: Final = 500
 _ENTRY: Final = b"\x0a"  # Fields.values, and in an entry its key
 _NUMBER: Final = b"\x12\x09\x09"  # in an entry its value, of nine bytes; in that, Value.number
 _NUMBER_BYTES: Final = 8
@@ -132,7 +134,7 @@ def _only_numbers(values: Iterable[object]) -> TypeGuard[Iterable[float]]:
 
 def _layout_of(encoded: bytes, values: Mapping[str, Plain]) -> _Layout | None:
     """Return how *encoded*, which holds *values*, is laid out; None if not as numbers alone."""
-    if not _only_numbers(values.values()):
+    if len(values) > _MOST_FIELDS or not _only_numbers(values.values()):
         return None
     layout = _Layout(sorted(values, key=lambda name: encoded.find(_before_number(name))))
     return layout if layout.size == len(encoded) and layout.fits(encoded) else None

@@ -31,7 +31,8 @@ def encoded_features(plan: Plan, values: Mapping[str, Plain], fields: bytes) -> 
     if isinstance(features, Problem):
         raise NoFeaturesError(str(features))
     try:
-        return to_fields(features).SerializeToString()
+        # In one order, whichever process writes: who reads them learns it once.
+        return to_fields(features).SerializeToString(deterministic=True)
     except BadValueError as error:
         raise NoFeaturesError(f"feature {error}") from error
 
