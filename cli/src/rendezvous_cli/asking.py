@@ -6,6 +6,7 @@ from typing import Protocol, Self
 
 from rendezvous_client.answers import Answered
 from rendezvous_client.asking import Asker
+from rendezvous_client.closing import Closing
 from rendezvous_client.control import read_state
 from rendezvous_client.gateway import GatewayAsker
 from rendezvous_client.kafka import Kafka
@@ -32,18 +33,14 @@ class Way(Protocol):
         ...
 
 
-class ByGateway:
+class ByGateway(Closing):
     """Over HTTP, one question after the other."""
 
     def __init__(self, url: str, timeout_s: float) -> None:
         self._asker = GatewayAsker(url, timeout_s=timeout_s)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the connections."""
         self._asker.close()
 
     def declared(self, route: str) -> Declared:
@@ -55,7 +52,7 @@ class ByGateway:
         return map(self._asker.ask, questions)
 
 
-class ByKafka:
+class ByKafka(Closing):
     """Into `requests` and out of `answers`, many at a time."""
 
     def __init__(self, kafka: Kafka, timeout_s: float) -> None:
@@ -63,12 +60,8 @@ class ByKafka:
         self._asker = Asker(kafka)
         self._timeout_s = timeout_s
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Let go of the connections."""
         self._asker.close()
 
     def declared(self, route: str) -> Declared:

@@ -6,8 +6,7 @@ from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import Future
 from itertools import islice
 from queue import Empty, SimpleQueue
-from types import TracebackType
-from typing import Final, Self
+from typing import Final
 
 from confluent_kafka import KafkaError, Message, Producer
 from google.protobuf.message import DecodeError
@@ -15,6 +14,7 @@ from rendezvous_contracts.topics import ANSWERS, REQUESTS
 from scoring.v1.answer_pb2 import Answer
 
 from rendezvous_client.answers import Answered, from_message
+from rendezvous_client.closing import Closing
 from rendezvous_client.errors import BadQuestionError, ClientError, TimedOutError, TooLargeError
 from rendezvous_client.kafka import MAX_RECORD_BYTES, Kafka
 from rendezvous_client.questions import Question, partition_of, to_request
@@ -27,7 +27,7 @@ _SLICE_S: Final = 0.1
 Reply = Future[Answered]
 
 
-class Asker:
+class Asker(Closing):
     """
     Asks, from any thread, and has each answer as a future; close it.
 
@@ -44,14 +44,6 @@ class Asker:
         self._ended: ClientError | None = None
         self._thread = threading.Thread(target=self._listen, name="rendezvous-answers", daemon=True)
         self._thread.start()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the broker; who still waits for an answer gets an error."""

@@ -5,8 +5,6 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Self
 
 from rendezvous_contracts.changes import Change
 from rendezvous_contracts.topics import OUTCOMES
@@ -17,6 +15,7 @@ from scoring.v1.decision_pb2 import Decision
 
 from rendezvous_client.answers import Answered
 from rendezvous_client.asking import Asker, Reply
+from rendezvous_client.closing import Closing
 from rendezvous_client.control import ControlPublisher, ControlReader, MessageSigner, new_control
 from rendezvous_client.errors import RefusedError
 from rendezvous_client.following import Followed, follow_answers, follow_decisions
@@ -41,7 +40,7 @@ class Changed:
     acknowledged: Acknowledged
 
 
-class Client:
+class Client(Closing):
     """
     Everything over Kafka, from any thread; close it.
 
@@ -61,14 +60,6 @@ class Client:
         self._publisher: ControlPublisher | None = None
         self._writer: TopicWriter | None = None
         self._control: ControlReader | None = None
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the broker."""

@@ -1,4 +1,4 @@
-"""What lets go of the broker at the end of its block."""
+"""What lets go of its connections at the end of its block."""
 
 from abc import ABC, abstractmethod
 from types import TracebackType
@@ -18,4 +18,4 @@ class Closing(ABC):
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the broker."""
+        """Let go of what it holds."""

@@ -7,6 +7,7 @@ from typing import Any, Final, Self, TypeVar
 import httpx
 
 from rendezvous_client.answers import Answered
+from rendezvous_client.closing import Closing
 from rendezvous_client.exchange import BUDGET_HEADER, Exchange, Exchanges
 from rendezvous_client.outcomes import Outcome
 from rendezvous_client.questions import Question
@@ -18,7 +19,7 @@ T = TypeVar("T")
 _DIRECT: Final = False
 
 
-class GatewayAsker:
+class GatewayAsker(Closing):
     """
     Asks the gateway at *url* (http or https) over connections that it keeps; close it.
 
@@ -28,14 +29,6 @@ class GatewayAsker:
     def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
         self._exchanges = Exchanges(url, timeout_s)
         self._client = httpx.Client(timeout=timeout_s, trust_env=_DIRECT, verify=_secure(self._exchanges.url))
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the connections."""

@@ -1,29 +1,20 @@
 """Writing records, each of which is safe in the broker when the call returns."""
 
 import time
-from types import TracebackType
-from typing import Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from rendezvous_client.closing import Closing
 from rendezvous_client.errors import MissingTopicError, UnreachableError
 from rendezvous_client.kafka import Kafka
 
 
-class TopicWriter:
+class TopicWriter(Closing):
     """Writes to any topic, from any thread; close it."""
 
     def __init__(self, kafka: Kafka) -> None:
         self._kafka = kafka
         self._producer = Producer(kafka.producer_config())
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Let go of the broker; nothing is under way, for write waits."""
