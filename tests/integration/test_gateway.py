@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import pytest
 from prometheus_client import CollectorRegistry
-from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.topics import ANSWERS, CONTROL, DEAD_LETTERS, OUTCOMES, REQUESTS
 from rendezvous_local.broker import Broker
 from rendezvous_local.ports import free_port
@@ -30,6 +29,7 @@ from scoring.v1.request_pb2 import Request
 
 from tests.support.broker import consume_all, produce
 from tests.support.control import control, route
+from tests.support.digests import request_digest
 from tests.support.polling import wait_until
 from tests.support.service import service
 from tests.support.stalling import RunQueue

@@ -1,7 +1,6 @@
 """Fields that are read and written by their layout are what protobuf reads and writes."""
 
 import math
-from collections.abc import Mapping
 from random import Random
 
 import pytest
@@ -13,16 +12,11 @@ from rendezvous_contracts.fields_codec import FieldsReader, FieldsWriter
 from rendezvous_contracts.values import from_fields, to_fields
 from scoring.v1.value_pb2 import Fields, Value
 
+from tests.support.encoded_fields import in_any_order, same
+
 NUMBERS = st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.one_of(NUMBERS, st.integers(-(2**63), 2**63 - 1), st.booleans(), st.text(max_size=9), st.none())
 NAMES = st.lists(st.text(max_size=200), max_size=5, unique=True)
-
-
-def same(one: Mapping[str, object], other: Mapping[str, object]) -> bool:
-    """Whether both hold the same, by type and by sign of zero too."""
-    return {name: repr(value) for name, value in one.items()} == {
-        name: repr(value) for name, value in other.items()
-    }
 
 
 @given(NAMES, st.data())
@@ -61,11 +55,8 @@ def test_fields_in_any_order_come_in_the_one_of_deterministic_protobuf(
     values: dict[str, float], seed: int
 ) -> None:
     reader, random = FieldsReader(), Random(seed)  # noqa: S311 - explores, protects nothing
-    entries = [to_fields({name: value}).SerializeToString() for name, value in values.items()]
     for _ in range(12):
-        random.shuffle(entries)
-
-        encoded, found = reader.in_order(b"".join(entries))
+        encoded, found = reader.in_order(in_any_order(values, random))
 
         assert encoded == to_fields(values).SerializeToString(deterministic=True)
         assert same(found, values)

@@ -6,13 +6,15 @@ from random import Random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.topics import REQUESTS
 from rendezvous_contracts.values import from_fields, to_fields
 from rendezvous_feature_extractor.wire import Asked, RequestReader, UnreadableError
 from rendezvous_runtime.testing import MemoryRecord, VirtualClock
 from scoring.v1.request_pb2 import Request
 from scoring.v1.value_pb2 import Fields
+
+from tests.support.digests import request_digest
+from tests.support.encoded_fields import in_any_order, same
 
 NUMBERS = st.floats(allow_nan=True, allow_infinity=True)
 TEXTS = st.text(max_size=9)
@@ -35,17 +37,7 @@ def _expected(request: Request) -> Asked:
 
 
 def _same(one: Asked, other: Asked) -> bool:
-    """Also where a number is NaN, which equals nothing."""
-    return repr(one._replace(values={})) == repr(other._replace(values={})) and {
-        name: repr(value) for name, value in one.values.items()
-    } == {name: repr(value) for name, value in other.values.items()}
-
-
-def _in_any_order(entries: dict[str, float], random: Random) -> bytes:
-    """Fields as some other process may write them: their order is its own."""
-    parts = [to_fields({name: value}).SerializeToString() for name, value in entries.items()]
-    random.shuffle(parts)
-    return b"".join(parts)
+    return one._replace(values={}) == other._replace(values={}) and same(one.values, other.values)
 
 
 @given(names=NAMES, data=st.data())
@@ -80,7 +72,7 @@ def test_a_question_has_one_digest_whichever_process_wrote_it(entries: dict[str,
     head = Request(id="r-1", route="wine").SerializeToString()
     found = []
     for _ in range(12):
-        fields = _in_any_order(entries, random)
+        fields = in_any_order(entries, random)
         body = Request(fields=Fields.FromString(fields)).SerializeToString()
         # The same fields as they are in *fields*: in their order.
         own = body[: len(body) - len(fields)] + fields

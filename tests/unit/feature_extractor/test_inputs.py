@@ -1,7 +1,6 @@
 import math
 
 import pytest
-from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.values import from_fields, to_fields
 from scoring.v1.control_pb2 import (
     AddModel,
@@ -19,6 +18,7 @@ from scoring.v1.request_pb2 import Request
 from scoring.v1.value_pb2 import Fields, Tensor, Value
 
 from tests.support.control import model
+from tests.support.digests import request_digest
 from tests.unit.feature_extractor.support import (
     NOW,
     SLA_US,

@@ -9,7 +9,6 @@ from typing import Any
 from aiohttp.test_utils import TestClient, TestServer
 from aiohttp.web import Application, Request
 from prometheus_client import CollectorRegistry
-from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.topics import REQUESTS
 from rendezvous_contracts.values import to_fields
 from rendezvous_control.state import Revision, RouteEntry, Stamp, State
@@ -29,6 +28,8 @@ from rendezvous_runtime.stream import Send
 from scoring.v1.answer_pb2 import Answer, Source
 from scoring.v1.control_pb2 import Field, Route
 from scoring.v1.request_pb2 import Request as Question
+
+from tests.support.digests import request_digest
 
 Client = TestClient[Request, Application]
 STAMP = Stamp(offset=0, control_id="c", author="ada", at_us=0, reason="a test")

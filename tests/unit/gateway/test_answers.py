@@ -4,7 +4,6 @@ import asyncio
 import time
 
 import pytest
-from rendezvous_contracts.digest import request_digest
 from rendezvous_contracts.values import from_fields, to_fields
 from scoring.v1.answer_pb2 import Arrival, Source
 from scoring.v1.control_pb2 import Field, FieldType
@@ -13,6 +12,7 @@ from scoring.v1.request_pb2 import Request
 from scoring.v1.score_pb2 import ScoreStatus
 from scoring.v1.value_pb2 import Tensor
 
+from tests.support.digests import request_digest
 from tests.unit.gateway.support import WINE, declared, gateway, state
 
 ASK = "/v1/routes/wine/ask"

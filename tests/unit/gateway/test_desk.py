@@ -1,6 +1,6 @@
 """The desk by itself: who is answered, by whom, when."""
 
-from rendezvous_contracts.digest import body_digest, request_digest
+from rendezvous_contracts.digest import body_digest
 from rendezvous_contracts.values import to_fields
 from rendezvous_gateway.admission import Admitted, Answered, Arrived, Limits, Question, Refused
 from rendezvous_gateway.desk import Desk
@@ -10,6 +10,7 @@ from rendezvous_runtime.stream import Send
 from scoring.v1.answer_pb2 import Answer, Source
 from scoring.v1.request_pb2 import Request
 
+from tests.support.digests import request_digest
 from tests.unit.gateway.support import WINE, answer_to, revision
 
 SLA_US = WINE.sla_us

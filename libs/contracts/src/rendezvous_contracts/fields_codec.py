@@ -42,11 +42,7 @@ class _Layout:
         # All that is not a number, at once: as integers, in which the numbers are blotted out.
         self._others = _integer(b"\xff" * len(part) + _NO_NUMBER for part in parts)
         self._expected = _integer(part + _NO_NUMBER for part in parts)
-        self._places: list[tuple[int, int]] | None = None
-
-    def learn_order(self) -> None:
-        """Find out what in_order has to know."""
-        self._places = _places_in_order(self._names)
+        self._places: list[tuple[int, int]] | None = None  # not asked for yet
 
     def fits(self, encoded: bytes) -> bool:
         """Return whether *encoded*, which is as long as this layout, is laid out so."""
@@ -59,8 +55,8 @@ class _Layout:
     def in_order(self, encoded: bytes) -> bytes:
         """Return *encoded*, which fits, with the fields in deterministic protobuf's order."""
         if self._places is None:
-            return encoded
-        return b"".join([encoded[start:end] for start, end in self._places])
+            self._places = _places_in_order(self._names)
+        return b"".join([encoded[start:end] for start, end in self._places]) if self._places else encoded
 
     def write(self, numbers: Iterable[float]) -> bytes:
         """Return *numbers*, one for each name, encoded."""
@@ -78,12 +74,8 @@ class FieldsReader:
 
     def read(self, encoded: bytes) -> dict[str, Plain]:
         """Return the values by name; raises protobuf's DecodeError for bytes that are no Fields."""
-        for layout in self._layouts.get(len(encoded), ()):
-            if layout.fits(encoded):
-                return layout.read(encoded)
-        values = from_fields(Fields.FromString(encoded))
-        self._learn(encoded, values)
-        return values
+        layout = self._layout(encoded)
+        return self._learn(encoded, Fields.FromString(encoded)) if layout is None else layout.read(encoded)
 
     def in_order(self, encoded: bytes) -> tuple[bytes, dict[str, Plain]]:
         """
@@ -91,23 +83,28 @@ class FieldsReader:
 
         Raises protobuf's DecodeError for bytes that are no Fields.
         """
+        layout = self._layout(encoded)
+        if layout is not None:
+            return layout.in_order(encoded), layout.read(encoded)
+        fields = Fields.FromString(encoded)
+        return fields.SerializeToString(deterministic=True), self._learn(encoded, fields)
+
+    def _layout(self, encoded: bytes) -> _Layout | None:
         for layout in self._layouts.get(len(encoded), ()):
             if layout.fits(encoded):
-                return layout.in_order(encoded), layout.read(encoded)
-        fields = Fields.FromString(encoded)
-        values = from_fields(fields)
-        self._learn(encoded, values)
-        return fields.SerializeToString(deterministic=True), values
+                return layout
+        return None
 
-    def _learn(self, encoded: bytes, values: Mapping[str, Plain]) -> None:
+    def _learn(self, encoded: bytes, fields: Fields) -> dict[str, Plain]:
+        """Return the values of *fields*, and know the layout of *encoded*, which they are, the next time."""
+        values = from_fields(fields)
         alike = self._layouts.get(len(encoded), [])
-        if self._count >= _MOST or len(alike) >= _MOST_OF_ONE_SIZE:
-            return
-        layout = _layout_of(encoded, values)
-        if layout is not None:
-            layout.learn_order()
-            self._layouts[len(encoded)] = [*alike, layout]
-            self._count += 1
+        if self._count < _MOST and len(alike) < _MOST_OF_ONE_SIZE:
+            layout = _layout_of(encoded, values)
+            if layout is not None:
+                self._layouts[len(encoded)] = [*alike, layout]
+                self._count += 1
+        return values
 
 
 class FieldsWriter:
@@ -140,12 +137,12 @@ def _layout_of(encoded: bytes, values: Mapping[str, Plain]) -> _Layout | None:
     return layout if layout.size == len(encoded) and layout.fits(encoded) else None
 
 
-def _places_in_order(names: Iterable[str]) -> list[tuple[int, int]] | None:
+def _places_in_order(names: Iterable[str]) -> list[tuple[int, int]]:
     """
     Return where the entries of *names* begin and end, in deterministic protobuf's order.
 
-    None if that is theirs. It is nobody's promise, so protobuf is asked: of two names of which one begins
-    the other, it has the longer one first.
+    None of them if that is theirs. It is nobody's promise, so protobuf is asked: of two names of which one
+    begins the other, it has the longer one first.
     """
     entries = {name: _before_number(name) + _NO_NUMBER for name in names}
     ends = accumulate(map(len, entries.values()))
@@ -161,7 +158,7 @@ def _places_in_order(names: Iterable[str]) -> list[tuple[int, int]] | None:
         )
         found.append(place)
         at += place[1] - place[0]
-    return None if found == places else found
+    return [] if found == places else found
 
 
 def _before_number(name: str) -> bytes:

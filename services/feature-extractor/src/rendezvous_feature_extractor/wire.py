@@ -4,7 +4,7 @@ import re
 from typing import Final, NamedTuple
 
 from google.protobuf.message import DecodeError
-from rendezvous_contracts.digest import body_digest
+from rendezvous_contracts.digest import body_digest, request_body
 from rendezvous_contracts.errors import BadNameError
 from rendezvous_contracts.fields_codec import FieldsReader
 from rendezvous_contracts.names import check_request_id
@@ -67,11 +67,11 @@ class RequestReader:
         key = record.key()
         if key is not None and key != named.encode():
             raise UnreadableError(f"the record's key {key[:80]!r} is not the request's id {named!r}")
-        body = RequestFrame(route=frame.route, fields=fields, key=frame.key, model=frame.model)
+        route, asked_key, model = frame.route, frame.key, frame.model
+        digest = body_digest(request_body(route, fields, asked_key, model))
         return Asked(
-            named, frame.route, frame.sent_at_us, frame.budget_us, frame.key, frame.model, fields, values,
-            body_digest(body.SerializeToString()),
-        )  # fmt: skip
+            named, route, frame.sent_at_us, frame.budget_us, asked_key, model, fields, values, digest
+        )
 
 
 def _frame(value: bytes) -> RequestFrame:

@@ -5,14 +5,13 @@ from collections.abc import Callable, Mapping
 from secrets import token_hex
 from typing import Final, NamedTuple
 
-from rendezvous_contracts.digest import body_digest
+from rendezvous_contracts.digest import body_digest, request_body
 from rendezvous_contracts.errors import BadNameError, BadValueError
 from rendezvous_contracts.names import check_request_id, parse_model_id
 from rendezvous_contracts.values import to_fields
 from rendezvous_control.state import Revision, RouteEntry
 from rendezvous_runtime.control_view import ControlView
 from rendezvous_runtime.stream import Headers
-from scoring.v1.request_pb2 import Request
 
 from rendezvous_gateway.admission import Question
 from rendezvous_gateway.documents import object_member, only_members, text_member
@@ -86,17 +85,12 @@ class Questions:
         values = self._reader(revision).read(ask.fields)
         request_id = _request_id(ask.id, terms.request_id)
         try:
-            request = Request(
-                route=revision.route.name,
-                fields=to_fields(values),
-                key=ask.key,
-                model=_model(ask.model, terms.model),
-            )
+            fields = to_fields(values).SerializeToString(deterministic=True)
+            body = request_body(revision.route.name, fields, ask.key, _model(ask.model, terms.model))
         except BadValueError as error:
             raise ProblemError("bad-field", str(error)) from None
         except UnicodeEncodeError:
             raise ProblemError("bad-document", "a text holds half of a surrogate pair: send UTF-8") from None
-        body = request.SerializeToString(deterministic=True)
         if len(body) > self._max_bytes:
             raise ProblemError("too-large", f"the request takes {len(body)} bytes of {self._max_bytes}")
         return Question(request_id, revision, body_digest(body), body, terms.budget_us, terms.headers)
