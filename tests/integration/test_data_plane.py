@@ -1,5 +1,6 @@
 """The data plane against a real broker."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from rendezvous_runtime.data_plane import DataPlane
 from rendezvous_runtime.errors import NotSentError
 from rendezvous_runtime.loop import Loop
 from rendezvous_runtime.metrics import PlaneMetrics
+from rendezvous_runtime.shell.plane import PlaneService
 from rendezvous_runtime.stream import END, Handler, Record, Send
 from rendezvous_runtime.stream import TopicPartition as Place
 
@@ -305,6 +307,62 @@ def test_a_defect_in_the_handler_ends_the_plane_and_commits_nothing_of_its_batch
     wait_until(lambda: not plane.alive, 10, "the plane ends")
     assert str(plane.failure) == "a defect"
     assert committed(kafka, group, source, 1)[0] <= 1
+
+
+class Lingering(Breaking):
+    """Breaks, and then cannot let go of its partitions before it is allowed to."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(source, target)
+        self.may_go = threading.Event()
+
+    def on_revoke(self, partitions: Collection[int], now: Now) -> None:
+        self.may_go.wait()
+        super().on_revoke(partitions, now)
+
+
+def test_what_failed_is_told_though_the_broker_cannot_be_let_go_of(kafka: str, start: Starter) -> None:
+    source, target = topics(kafka, 1)
+    handler = Lingering(source, target)
+    plane = start(handler, unique("group"))
+    try:
+        produce(kafka, source, [b"break"])
+        wait_until(lambda: plane.failure, 10, "the plane tells why it ends")
+        assert plane.alive
+    finally:
+        handler.may_go.set()
+    wait_until(lambda: not plane.alive, 10, "the plane ends")
+
+
+class Standing(Relay):
+    """Comes back from a record only once it is allowed to."""
+
+    def __init__(self, source: str, target: str) -> None:
+        super().__init__(source, target)
+        self.may_go = threading.Event()
+
+    def copy(self, record: Record) -> Iterable[Send]:
+        self.may_go.wait()
+        return super().copy(record)
+
+
+def test_a_plane_that_stands_still_fails_and_one_that_has_nothing_to_do_does_not(kafka: str) -> None:
+    source, target = topics(kafka, 1)
+    handler = Standing(source, target)
+    plane = plane_of(handler, {"bootstrap_servers": kafka, "group": unique("group")})
+
+    async def scenario() -> None:
+        async with PlaneService(plane, lambda: True, 1.0, stuck_after_s=1.0) as service:
+            await asyncio.to_thread(wait_until, lambda: plane.assigned, 10, "it has its partitions")
+            turns = plane.turns
+            await asyncio.to_thread(wait_until, lambda: plane.turns > turns + 1_000, 20, "it goes round")
+            assert plane.failure is None
+            await asyncio.to_thread(produce, kafka, source, [b"stop"])
+            await asyncio.to_thread(wait_until, lambda: service.crashed, 10, "the service ends")
+            assert service.failed() == "the data plane failed: it has not moved for 1 s"
+            handler.may_go.set()
+
+    asyncio.run(scenario())
 
 
 def test_a_missing_topic_is_named(start: Starter) -> None:

@@ -23,6 +23,7 @@ from scoring.v1.status_pb2 import Status
 
 from tests.support.broker import consume_all, produce, unique
 from tests.support.control import control, model, route
+from tests.support.echo import LINGERING
 from tests.support.polling import wait_until
 
 pytestmark = pytest.mark.kafka
@@ -220,10 +221,13 @@ def test_the_end_of_a_transaction_in_the_control_log_is_no_obstacle(broker: str,
         assert service.end() == 0
 
 
-def test_a_defect_of_the_handler_ends_the_process_with_an_error(broker: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("ending", [b"", LINGERING])
+def test_a_defect_of_the_handler_ends_the_process_with_an_error(
+    broker: str, tmp_path: Path, ending: bytes
+) -> None:
     with running(broker, tmp_path) as service:
         service.wait_ready()
-        produce(broker, REQUESTS, [service.instance.encode()])
+        produce(broker, REQUESTS, [service.instance.encode() + ending])
         assert service.process.wait(30) == 1
     last = statuses(broker, service.instance)[-1]
     assert not last.stopping

@@ -1,7 +1,8 @@
 """A service that answers each request with its own bytes; the tests of the shell run it as a process."""
 
+import threading
 from collections.abc import Collection, Mapping, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rendezvous_contracts.topics import ANSWERS, REQUESTS
 from rendezvous_runtime.clock import Now
@@ -11,18 +12,25 @@ from rendezvous_runtime.shell import create_service_app, run
 from rendezvous_runtime.stream import Record, Send, TopicPartition
 from scoring.v1.status_pb2 import MODEL_STATE_READY, ModelStatus, Status
 
+LINGERING: Final = b" lingers"
+
 
 class EchoSettings(ServiceSettings):
     service: ClassVar[str] = "echo"
 
 
 class Echo:
-    """Sends what it reads to answers; raises at the value *fatal*, as a handler with a defect would."""
+    """
+    Sends what it reads to answers; raises at the value *fatal*, as a handler with a defect would.
+
+    At *fatal* followed by LINGERING it also never lets go of its partitions.
+    """
 
     topics: Sequence[str] = (REQUESTS,)
 
     def __init__(self, fatal: bytes) -> None:
         self._fatal = fatal
+        self._lingers = False
 
     def on_assign(self, partitions: Collection[int], now: Now) -> None:
         pass
@@ -30,7 +38,8 @@ class Echo:
     def on_records(self, records: Sequence[Record], _: Now) -> Sequence[Send]:
         sends = []
         for record in records:
-            if record.value() == self._fatal:
+            if record.value() in (self._fatal, self._fatal + LINGERING):
+                self._lingers = record.value() != self._fatal
                 raise RuntimeError("a defect of the handler")
             sends.append(Send(ANSWERS, record.partition(), record.key(), record.value() or b""))
         return sends
@@ -44,8 +53,9 @@ class Echo:
     def checkpoint(self) -> Mapping[TopicPartition, int]:
         return {}
 
-    def on_revoke(self, partitions: Collection[int], now: Now) -> None:
-        pass
+    def on_revoke(self, _: Collection[int], __: Now) -> None:
+        if self._lingers:
+            threading.Event().wait()
 
 
 def describe(status: Status) -> None:

@@ -1,6 +1,8 @@
 """One thread that drives one Handler on the per-request topics: read, handle, produce, commit."""
 
+import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from typing import Final
 
@@ -22,8 +24,9 @@ class DataPlane:
     """
     Runs *handler* against Kafka in a thread of its own.
 
-    Nothing connects before *start*. *failure* is why the thread ended, if not by *stop*: the process has
-    to end then, for nothing else would notice that its partitions stand still.
+    Nothing connects before *start*. *failure* is why the thread ends, if not by *stop*: the process has
+    to end then, for nothing else would notice that its partitions stand still. The thread may be there a
+    while longer, and for ever where the client library waits for a broker that it has lost.
     """
 
     def __init__(
@@ -81,6 +84,17 @@ class DataPlane:
         return self._thread.is_alive()
 
     @property
+    def turns(self) -> int:
+        """How often it has gone round; one that is well does so every few milliseconds."""
+        return self._loop.turns if self._loop else 0
+
+    def abandon(self, why: str) -> None:
+        """Fail from outside, for *why*, where the thread itself stands still; where it does is logged."""
+        stack = traceback.format_stack(sys._current_frames().get(self._thread.ident or 0))  # noqa: SLF001
+        _LOG.critical("data plane stands still", why=why, stack="".join(stack))
+        self.failure = self.failure or DataPlaneError(why)
+
+    @property
     def assigned(self) -> frozenset[int]:
         """The partitions held now."""
         return self._loop.membership.partitions if self._loop else frozenset()
@@ -108,8 +122,13 @@ class DataPlane:
     def _run(self) -> None:
         if self._loop is None:
             return
-        try:
-            self._loop.run()
-        except Exception as error:  # noqa: BLE001 - whatever it is, the process has to hear of it
-            self.failure = error
-            _LOG.critical("data plane failed", why=str(error), exc_info=not isinstance(error, DataPlaneError))
+        # What failed is told before the broker is let go of: that may take for ever.
+        for part in (self._loop.run, self._loop.leave):
+            try:
+                part()
+            except Exception as error:  # noqa: BLE001 - whatever it is, the process has to hear of it
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = self.failure or error
+        _LOG.critical("data plane failed", why=str(error), exc_info=not isinstance(error, DataPlaneError))

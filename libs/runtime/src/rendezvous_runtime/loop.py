@@ -82,8 +82,9 @@ class Loop:
         # The group counts silence from the last heartbeat, some time before the process stood still.
         self._doubtful_us = settings.session_timeout_ms * 1_000 // 2
         self.finished = False
-        # As of the last report: read from other threads.
+        # Read from other threads; the lag is as of the last report.
         self.lag_records = 0
+        self.turns = 0
         # After a failure positions and checkpoints say more than is done.
         self._sound = True
         self._stop_at: int | None = None
@@ -107,10 +108,12 @@ class Loop:
         except BaseException:
             self._sound = False
             raise
-        finally:
-            self.membership.leave()
-            if self._tail is not None:
-                self._tail.close()
+
+    def leave(self) -> None:
+        """Hand over what is held and let go of the broker; a client that has lost it may never return."""
+        self.membership.leave()
+        if self._tail is not None:
+            self._tail.close()
 
     def before_assigned(self, starts: Offsets) -> None:
         """Read back what the handler wants to know before the first record at *starts*."""
@@ -161,6 +164,7 @@ class Loop:
     def _wait_for_topics(self) -> bool:
         """Wait for the broker; return False if asked to stop before it came."""
         while self._stop_at is None:
+            self.turns += 1
             if self.broker.probe(self._consumer, self._handler.topics, _START_PROBE_S):
                 self._turned_at = self._clock.now().mono
                 return True
@@ -181,6 +185,7 @@ class Loop:
         self.delivery.poll()
         self._look_after(now)
         self._turned_at = now.mono
+        self.turns += 1
 
     def _handle(self, batch: list[Message], now: Now) -> None:
         if batch:
@@ -273,4 +278,5 @@ class Loop:
             _LOG.warning("stopped early", drained=drained, unacknowledged=self.delivery.unacknowledged)
 
     def _out_of_time(self) -> bool:
+        self.turns += 1  # waiting for a broker that is away is no standing still
         return self._stop_at is not None and self._clock.now().mono > self._stop_at
