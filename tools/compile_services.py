@@ -12,6 +12,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
 from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
@@ -63,12 +64,12 @@ setup(name="compiled", packages=[], ext_modules=mypycify(arguments, opt_level="1
 """
 
 
-def digest() -> str:
-    """Return what the sources are that would be compiled."""
+def digest(packages: Iterable[Path] = tuple(_PACKAGES)) -> str:
+    """Return what the sources of *packages* are, whole as they are copied."""
     found = sha256()
-    for package in _PACKAGES:
-        for path in sorted(package.glob("*.py")):
-            found.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
+    for package in packages:
+        for path in sorted(package.rglob("*.py")):
+            found.update(f"{path.relative_to(package.parent)}\0".encode() + path.read_bytes())
     return found.hexdigest()
 
 

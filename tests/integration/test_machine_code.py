@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.compile_services import ROOT, compile_to, has_compiler, is_fresh
+from tools.compile_services import ROOT, compile_to, digest, has_compiler, is_fresh
 
 _TESTS = (
     *("tests/unit/engine", "tests/unit/feature_extractor", "tests/unit/rendezvous", "tests/unit/runtime"),
@@ -45,3 +45,14 @@ def test_machine_code_of_other_sources_is_not_taken_for_fresh(tmp_path: Path) ->
     assert not is_fresh(tmp_path)
     (tmp_path / "sources.sha256").write_text("0" * 64)
     assert not is_fresh(tmp_path)
+
+
+@pytest.mark.parametrize("changed", ["handler.py", "parts/one.py"])
+def test_a_change_anywhere_in_a_package_makes_its_copy_stale(tmp_path: Path, changed: str) -> None:
+    package = tmp_path / "package"
+    (package / "parts").mkdir(parents=True)
+    for name in ("handler.py", "parts/one.py"):
+        (package / name).write_text("number = 1\n")
+    before = digest([package])
+    (package / changed).write_text("number = 2\n")
+    assert digest([package]) != before
