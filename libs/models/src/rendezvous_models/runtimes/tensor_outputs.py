@@ -106,16 +106,23 @@ def read_outputs(outputs: Iterable[Output], arrays: Iterable[Array], rows: int) 
     columns: list[Column] = []
     for output, array in zip(outputs, arrays, strict=True):
         columns.extend(output.columns(array, rows, faults))
-    names = [name for name, _ in columns]
-    found: list[Outputs | Failure] = [
-        dict(zip(names, values, strict=True))
-        for values in zip(*(column for _, column in columns), strict=True)
-    ]
+    found = _joined(columns)
     if any(isinstance(column[0], str | bytes) for _, column in columns):
         faults |= {row: _NOTHING for row, each in enumerate(found) if _is_empty(each)}
     for row, fault in faults.items():
         found[row] = fault
     return found
+
+
+def _joined(columns: Sequence[Column]) -> list[Outputs | Failure]:
+    if len(columns) == 1:  # as most models have it, and half of the time
+        [(name, column)] = columns
+        return [{name: value} for value in column]
+    names = [name for name, _ in columns]
+    return [
+        dict(zip(names, values, strict=True))
+        for values in zip(*(column for _, column in columns), strict=True)
+    ]
 
 
 def _is_empty(outputs: Outputs | Failure) -> bool:
