@@ -15,7 +15,7 @@ from rendezvous_runtime.metrics import PlaneMetrics
 from rendezvous_runtime.settings import ServiceSettings
 from rendezvous_runtime.stream import Handler, Record, Send, TopicPartition
 
-_TICK_US = 20_000
+_TICK_US = 300_000
 
 
 class RelaySettings(ServiceSettings):
@@ -62,7 +62,7 @@ class Relay:
 
 
 class Ticker(Relay):
-    """A relay that also says, all the time, which of its assignments it speaks under."""
+    """A relay that also says, some times a second, which of its assignments it speaks under."""
 
     def __init__(self, source: str, target: str, name: str) -> None:
         super().__init__(source, target)
