@@ -1,11 +1,11 @@
 """Rows into the arrays that a model of tensors takes, one array for each input tensor."""
 
 import math
+import struct
 from collections.abc import Iterable, Mapping, Sequence
 from functools import lru_cache
 from itertools import chain
 from operator import itemgetter
-from struct import Struct, error
 from typing import Any, Final, Protocol
 
 import numpy as np
@@ -27,8 +27,8 @@ _NOUNS: Final = {"f": "a number", "V": "a number", "i": "an integer", "u": "an i
 
 
 @lru_cache(maxsize=1_024)  # a batch has any number of rows
-def _packer(count: int) -> Struct:
-    return Struct(f"{count}d")
+def _packer(count: int) -> struct.Struct:
+    return struct.Struct(f"{count}d")
 
 
 class _UnfitError(RowError):
@@ -122,7 +122,7 @@ class Columns:
         """Return what np.array would of numbers, in half the time; nothing but numbers can be packed."""
         try:
             packed = _packer(len(table) * len(names)).pack(*chain.from_iterable(table))
-        except (error, OverflowError):
+        except (struct.error, OverflowError):
             raise self._unfit(names) from None
         return np.frombuffer(packed).reshape(len(table), len(names))
 
