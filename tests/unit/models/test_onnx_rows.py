@@ -52,7 +52,7 @@ def test_rows_on_which_the_model_raises_fail_alone(load: Load, bad: set[int]) ->
         (b"9", "alcohol: expected a number.*got 1 bytes"),
         (Tensor(shape=[1], numbers=[1]), "alcohol: expected a number.*got a tensor"),
         (1e300, "alcohol: .*too large for float32"),
-        (10**400, "alcohol: expected a number"),
+        (2**70, "alcohol: expected a number"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 40])
@@ -67,15 +67,6 @@ def test_a_row_with_a_value_that_does_not_fit_fails_alone_and_names_it(
     last = found[-1]
     assert isinstance(last, Failure)
     assert re.search(reason, last.reason)
-
-
-@pytest.mark.parametrize(("kind", "fits"), [("float", True), ("double", True), ("int64", False)])
-def test_a_whole_number_of_more_than_64_bits_fits_where_any_number_does(
-    load: Load, kind: str, fits: bool
-) -> None:
-    [found] = load(program(f"g ({kind}[N] x) => ({kind}[N] y) {{y = Neg(x)}}")).predict([{"x": 2**70}])
-
-    assert found == {"y": -(2.0**70)} if fits else isinstance(found, Failure)
 
 
 @pytest.mark.parametrize(
